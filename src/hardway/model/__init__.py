@@ -1,0 +1,44 @@
+"""The cluster and its nodes as frozen, fully derived data."""
+
+from hardway.model.cluster import (
+    Args,
+    Balancer,
+    Cluster,
+    Component,
+    DownloadSource,
+    Endpoint,
+    EtcdLocal,
+    HostVolume,
+    Network,
+    Networking,
+    Paths,
+)
+from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.model.value import Document, Value, freeze, freeze_document, thaw
+
+__all__ = [
+    "CA_DIRECTORIES",
+    "Args",
+    "Balancer",
+    "Cluster",
+    "Component",
+    "Document",
+    "DownloadSource",
+    "Endpoint",
+    "EtcdLocal",
+    "Facts",
+    "HostVolume",
+    "Network",
+    "Networking",
+    "Node",
+    "OsFamily",
+    "Paths",
+    "Registration",
+    "Role",
+    "Ssh",
+    "Taint",
+    "Value",
+    "freeze",
+    "freeze_document",
+    "thaw",
+]

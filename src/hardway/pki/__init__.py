@@ -1,0 +1,1 @@
+"""Certificates and kubeconfigs: the catalogue of requests, and openssl text that fulfils them."""

@@ -1,0 +1,198 @@
+"""Steps to primitives: one exhaustive match. What is shown, printed, applied and checked is made here once."""
+
+from collections.abc import Iterable, Iterator
+
+from hardway.model import OsFamily
+from hardway.pki import openssl
+from hardway.steps import yaml
+from hardway.steps.checks import Check
+from hardway.steps.primitives import Await, Primitive, Run, Write
+from hardway.steps.shell import heredoc, octal, quote, words
+from hardway.steps.vocabulary import (
+    ApiObjects,
+    Certificate,
+    Command,
+    Directory,
+    File,
+    KeyPair,
+    Kubeconfig,
+    Packages,
+    Service,
+    StaticPod,
+    Step,
+    Wait,
+)
+
+FIELD_MANAGER = "hardway"
+"""Field manager of server-side apply."""
+
+
+def lower(step: Step) -> tuple[Primitive, ...]:
+    """The primitives of one step, in order."""
+    match step:
+        case File():
+            return (Write(step.id, step.path, step.content.encode(), step.mode, step.owner, step.secret, step.why),)
+        case StaticPod():
+            text = yaml.dump(step.manifest, sort_keys=True)
+            return (Write(step.id, step.path, text.encode(), 0o600),)
+        case Directory():
+            return (_directory(step),)
+        case Packages():
+            return (_packages(step),)
+        case Service():
+            return (_service(step),)
+        case Command():
+            return (
+                Run(
+                    step.id,
+                    step.title,
+                    step.script,
+                    step.unless,
+                    step.idempotent,
+                    step.watches,
+                    step.inputs,
+                    step.why,
+                ),
+            )
+        case Certificate():
+            return (
+                Run(
+                    step.id,
+                    f"issue {step.spec.certificate}",
+                    openssl.issue(step.spec),
+                    Check(f"{step.spec.certificate} to be issued", openssl.issued(step.spec)),
+                    why=step.spec.purpose,
+                ),
+            )
+        case KeyPair():
+            return (
+                Run(
+                    step.id,
+                    f"make the key pair {step.spec.private_key}",
+                    openssl.make_key_pair(step.spec),
+                    Check(f"the key pair {step.spec.private_key} to exist", openssl.key_pair_made(step.spec)),
+                    why=step.spec.purpose,
+                ),
+            )
+        case Kubeconfig():
+            return (
+                Run(
+                    step.id,
+                    f"write {step.spec.path}",
+                    openssl.write_kubeconfig(step.spec),
+                    Check(f"{step.spec.path} to be written", openssl.kubeconfig_written(step.spec)),
+                    why=step.spec.purpose,
+                ),
+            )
+        case ApiObjects():
+            return (_api_objects(step),)
+        case Wait():
+            return (Await(step.id, step.check, step.limit),)
+
+
+def lower_all(steps: Iterable[Step]) -> Iterator[Primitive]:
+    """The primitives of many steps, in order."""
+    for step in steps:
+        yield from lower(step)
+
+
+def _directory(step: Directory) -> Run:
+    user, group = step.owner.split(":")
+    path = quote(step.path)
+    wanted = f"{step.mode:o} {step.owner} directory"
+    return Run(
+        step.id,
+        f"make the directory {step.path}",
+        words(["install", "-d", "-m", octal(step.mode), "-o", user, "-g", group, step.path]) + "\n",
+        Check(
+            f"{step.path} to be a directory of mode {octal(step.mode)}",
+            f"[ \"$(stat -c '%a %U:%G %F' {path} 2>/dev/null)\" = {quote(wanted)} ]\n",
+        ),
+        idempotent=True,
+        why=step.why,
+    )
+
+
+def _packages(step: Packages) -> Run:
+    names = words(step.names)
+    title = f"install {', '.join(step.names)}"
+    if step.family is OsFamily.DEBIAN:
+        script = (
+            "export DEBIAN_FRONTEND=noninteractive\n"
+            "apt-get update -q\n"
+            f"apt-get install -q -y --no-install-recommends {names}\n"
+        )
+        # One dpkg-query for all names; a removed package keeps its configuration and a status line.
+        probe = (
+            f"[ \"$(dpkg-query -W -f '${{db:Status-Status}}\\n' {names} 2>/dev/null"
+            f' | grep -cx installed)" -eq {len(step.names)} ]\n'
+        )
+    else:
+        script = f"dnf install -q -y {names}\n"
+        probe = f"rpm -q --quiet {names}\n"
+    return Run(step.id, title, script, Check(f"{', '.join(step.names)} to be installed", probe), True, why=step.why)
+
+
+def _service(step: Service) -> Run:
+    units = words(step.units)
+    enabled = (
+        f'[ "$(systemctl is-enabled {units} 2>/dev/null | grep -cx enabled)" -eq {len(step.units)} ]'
+        " || { echo 'not enabled'; exit 1; }\n"
+    )
+    if not step.started:
+        return Run(
+            step.id,
+            f"enable {units}",
+            f"systemctl daemon-reload\nsystemctl enable {units}\n",
+            Check(f"{units} to be enabled", enabled),
+            idempotent=True,
+            watches=step.watches,
+            why=step.why,
+        )
+    fresh = ""
+    if step.watches:
+        # A file written after the unit became active has not been read by it. Microseconds, because a file
+        # and the restart that it causes often fall into the same second.
+        fresh = (
+            f"for unit in {units}; do\n"
+            '  since="$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp "$unit")"\n'
+            f'  newer="$(find {words(step.watches)} -newermt "$since" 2>/dev/null)"\n'
+            '  [ -z "$newer" ] || { echo "$unit runs with an older version of $newer"; exit 1; }\n'
+            "done\n"
+        )
+    return Run(
+        step.id,
+        f"enable and start {units}",
+        "systemctl daemon-reload\n"
+        f"systemctl enable -q {units}\n"
+        f"systemctl restart {units} || {{ journalctl --no-pager -n 20 "
+        + " ".join(f"-u {quote(unit)}" for unit in step.units)
+        + " >&2; exit 1; }\n",
+        Check(
+            f"{units} to be enabled and running with its newest configuration",
+            enabled + f"systemctl is-active --quiet {units} || {{ echo 'not active'; exit 1; }}\n" + fresh,
+        ),
+        idempotent=True,
+        watches=step.watches,
+        why=step.why,
+    )
+
+
+def _api_objects(step: ApiObjects) -> Run:
+    text = yaml.dump_all(step.objects)
+    kubectl = f"kubectl --kubeconfig={quote(step.kubeconfig)}"
+    apply = f"{kubectl} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
+    diff = f"{kubectl} diff --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f - >/dev/null 2>&1"
+    return Run(
+        step.id,
+        f"apply {', '.join(_label(item) for item in step.objects)}",
+        heredoc(apply, text),
+        Check("the objects to be as wanted", heredoc(diff, text)),
+        idempotent=True,
+        why=step.why,
+    )
+
+
+def _label(item: object) -> str:
+    assert isinstance(item, dict) or hasattr(item, "__getitem__")
+    return f"{item['kind']}/{item['metadata']['name']}"

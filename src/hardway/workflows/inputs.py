@@ -1,0 +1,45 @@
+"""Run inputs: values that exist only at run time. Steps name them, the engine mints or reads them.
+
+On a node each is a 0600 file (`steps.shell.input_file`). What a primitive needs is said by `Run.inputs`.
+A minted value that already lies on the first control-plane node is used again, so an interrupted run
+continues with the token that it has announced.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """One kind of run input."""
+
+    name: str
+    """`{node}` stands for a joining node's name."""
+    secret: bool
+    mint: str = ""
+    """`token` (kubeadm's bootstrap token) or `certificate-key` (32 random bytes as hex); empty: it is read."""
+    read: str = ""
+    """bash for the first control-plane node that prints the value; for inputs that a stage `makes`."""
+
+
+RUN_INPUTS: tuple[RunInput, ...] = (
+    RunInput("token/{node}", secret=True, mint="token"),
+    RunInput("certificate-key", secret=True, mint="certificate-key"),
+    RunInput(
+        "ca-pin",
+        secret=False,
+        # kubeadm's pin: SHA-256 over the DER SubjectPublicKeyInfo of the CA.
+        read=(
+            "openssl x509 -noout -pubkey -in /etc/kubernetes/pki/ca.crt"
+            " | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'\n"
+        ),
+    ),
+)
+
+
+def find(name: str) -> RunInput:
+    """The kind of a concrete input such as `token/master-2.example.com`; KeyError when there is none."""
+    for kind in RUN_INPUTS:
+        prefix, placeholder, _ = kind.name.partition("{node}")
+        if kind.name == name or (placeholder and name.startswith(prefix)):
+            return kind
+    raise KeyError(name)
