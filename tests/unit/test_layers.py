@@ -1,0 +1,81 @@
+"""The layers of the house: imports go one way (design section 5)."""
+
+import ast
+from pathlib import Path
+
+import hardway
+
+ROOT = Path(hardway.__file__).parent
+
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("cli",),
+    ("lab", "parity"),
+    ("engine", "renderers", "config"),
+    ("workflows",),
+    ("chapters",),
+    ("steps",),
+    ("pki",),
+    ("model",),
+    ("errors", "versions"),
+)
+"""Highest first. Neighbours in one tuple do not know each other."""
+
+NOT_BELOW_THE_ENGINE = {"cryptography", "pydantic", "subprocess", "socket", "os", "random", "secrets", "time", "asyncio"}
+PURE = ("chapters", "steps", "model", "workflows")
+IMPURE_MODULES = {"hardway.pki.sign"}
+
+
+def modules() -> dict[str, set[str]]:
+    """Every module of the package with what it imports."""
+    found: dict[str, set[str]] = {}
+    for file in ROOT.rglob("*.py"):
+        name = ".".join(("hardway", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        imported: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{name}: relative import"
+                imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+        found[name] = imported
+    return found
+
+
+def rank(package: str) -> int:
+    """Number of the layer, 0 for the highest."""
+    return next(number for number, names in enumerate(LAYERS) if package in names)
+
+
+def test_every_package_has_a_layer() -> None:
+    """A new package cannot be added without saying where it stands."""
+    packages = {name.split(".")[1] for name in modules() if name != "hardway"}
+
+    assert packages == {name for names in LAYERS for name in names}
+
+
+def test_imports_go_one_way() -> None:
+    """No module imports from a layer above its own, or from a neighbour."""
+    wrong = [
+        f"{name} imports {imported}"
+        for name, imports in modules().items()
+        if name != "hardway"
+        for imported in imports
+        if imported.startswith("hardway.")
+        and (mine := name.split(".")[1]) != (theirs := imported.split(".")[1])
+        and rank(theirs) <= rank(mine)
+    ]
+
+    assert wrong == []
+
+
+def test_nothing_below_the_engine_touches_the_world() -> None:
+    """Chapters, steps, model and workflows are functions of their arguments: no I/O, clock, randomness, crypto."""
+    wrong = [
+        f"{name} imports {imported}"
+        for name, imports in modules().items()
+        if name.split(".")[1:2] and name.split(".")[1] in PURE
+        for imported in imports
+        if imported.split(".")[0] in NOT_BELOW_THE_ENGINE or imported in IMPURE_MODULES
+    ]
+
+    assert wrong == []

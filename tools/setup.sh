@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Sets up what the checkout needs on this machine: Debian packages (as root), and .venv from uv.lock.
+# Run again it finds everything in place and takes a second. Usage: tools/setup.sh [--lab]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# shellcheck: rendered bash is checked. The rest: the lab's node tree, nspawn, mirror and Go builds with cgo.
+common=(shellcheck openssl openssh-client openssh-server diffutils)
+lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
+  apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl busybox-static)
+
+wanted=("${common[@]}")
+[ "${1:-}" != --lab ] || wanted+=("${lab[@]}")
+missing=()
+for package in "${wanted[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "error: packages are missing: ${missing[*]}" >&2
+    echo "hint: sudo apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "installing packages: ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  # openssh-server is only for its binary: the tests start their own on loopback.
+  apt-get update -q >/dev/null
+  RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if [ "${1:-}" = --lab ] && ! command -v go >/dev/null; then
+  echo "error: the lab builds Kubernetes from its published Go modules and needs Go 1.21 or newer in PATH" >&2
+  echo "hint: install Go, or give the release's binaries: hardway lab up --source DIR" >&2
+  exit 1
+fi
+
+python=
+for candidate in python3.13 python3.12 python3.11 python3; do
+  if command -v "$candidate" >/dev/null &&
+    "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "error: Python 3.11 or newer with venv is needed" >&2
+  echo "hint: sudo apt-get install python3 python3-venv" >&2
+  exit 1
+fi
+
+stamp=.venv/.hardway-synced
+if [ ! -e "$stamp" ] || [ uv.lock -nt "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  [ -x .venv/bin/uv ] || .venv/bin/python -m pip install -q 'uv>=0.5,<1'
+  .venv/bin/uv sync -q --locked --inexact
+  touch "$stamp"
+fi
