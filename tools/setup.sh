@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# shellcheck: rendered bash is checked. The rest: the lab's node tree, nspawn, mirror and Go builds with cgo.
+# Rendered bash is checked with shellcheck. The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo.
 common=(shellcheck openssl openssh-client openssh-server diffutils)
 lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
   apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl busybox-static)
