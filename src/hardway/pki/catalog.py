@@ -1,10 +1,14 @@
 """Every certificate of the cluster as a request: sub-phases, renewal and the expiry table derive from this.
 
-Source: article chapters 11-14; kubeadm v1.30.4 `app/phases/certs/certlist.go`.
+Source: article chapters 11-14; kubeadm v1.30.4 `app/phases/certs/certlist.go` and `app/util/pkiutil/pki_helpers.go`.
 """
 
+import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from hardway.model import Cluster, Node
 
 
 class Usage(StrEnum):
@@ -47,3 +51,172 @@ class KeyPairSpec:
     purpose: str
     private_key: str
     public_key: str
+
+
+CA_DAYS = 3650
+"""Life of a CA, as kubeadm's CACertificateValidity."""
+
+
+def ca(cluster: Cluster, name: str) -> CertSpec:
+    """The CA `ca`, `front-proxy-ca` or `etcd-ca`."""
+    return next(spec for spec in authorities(cluster) if spec.name == name)
+
+
+def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
+    """The three CAs, the same on every master."""
+    pki = cluster.paths.pki
+    return tuple(
+        CertSpec(
+            name,
+            purpose,
+            f"{pki}/{file}.crt",
+            f"{pki}/{file}.key",
+            common_name,
+            dns_names=(common_name,),
+            days=CA_DAYS,
+        )
+        for name, file, common_name, purpose in (
+            ("ca", "ca", "kubernetes", "signs everything that talks to the API"),
+            ("front-proxy-ca", "front-proxy-ca", "front-proxy-ca", "signs the identity of the API aggregation layer"),
+            ("etcd-ca", "etcd/ca", "etcd-ca", "signs everything that talks to etcd"),
+        )
+    )
+
+
+def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
+    """The certificates of one master, each signed by one of the CAs."""
+    networking, pki = cluster.networking, cluster.paths.pki
+    by_name = {spec.name: spec for spec in authorities(cluster)}
+    apiserver = _alternate_names(
+        (
+            node.name,
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            f"kubernetes.default.svc.{networking.dns_domain}",
+            cluster.endpoint.host,
+            *cluster.api_server.cert_sans,
+        ),
+        (networking.api_service_address, node.address),
+    )
+    local = (node.name, "localhost")
+    loopback = (node.address, "127.0.0.1", "::1")
+    etcd_server = _alternate_names((*local, *cluster.etcd.server_cert_sans), loopback)
+    etcd_peer = _alternate_names((*local, *cluster.etcd.peer_cert_sans), loopback)
+    server, client = Usage.SERVER, Usage.CLIENT
+    nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def leaf(
+        name: str,
+        file: str,
+        signer: str,
+        purpose: str,
+        common_name: str,
+        usages: tuple[Usage, ...],
+        names: tuple[tuple[str, ...], tuple[str, ...]] = nothing,
+        organizations: tuple[str, ...] = (),
+    ) -> CertSpec:
+        return CertSpec(
+            name,
+            purpose,
+            f"{pki}/{file}.crt",
+            f"{pki}/{file}.key",
+            common_name,
+            organizations,
+            usages,
+            names[0],
+            names[1],
+            by_name[signer].certificate,
+            by_name[signer].key,
+        )
+
+    return (
+        leaf(
+            "apiserver",
+            "apiserver",
+            "ca",
+            "the API server shows it to its clients",
+            "kube-apiserver",
+            (server,),
+            apiserver,
+        ),
+        leaf(
+            "apiserver-kubelet-client",
+            "apiserver-kubelet-client",
+            "ca",
+            "the API server shows it to kubelets",
+            "kube-apiserver-kubelet-client",
+            (client,),
+            organizations=("kubeadm:cluster-admins",),
+        ),
+        leaf(
+            "front-proxy-client",
+            "front-proxy-client",
+            "front-proxy-ca",
+            "the API server shows it to extension API servers",
+            "front-proxy-client",
+            (client,),
+        ),
+        leaf(
+            "etcd-server",
+            "etcd/server",
+            "etcd-ca",
+            "etcd shows it to its clients",
+            node.name,
+            (server, client),
+            etcd_server,
+        ),
+        leaf(
+            "etcd-peer",
+            "etcd/peer",
+            "etcd-ca",
+            "etcd members show it to each other",
+            node.name,
+            (server, client),
+            etcd_peer,
+        ),
+        leaf(
+            "etcd-healthcheck-client",
+            "etcd/healthcheck-client",
+            "etcd-ca",
+            "tools on this node show it to etcd",
+            "kube-etcd-healthcheck-client",
+            (client,),
+        ),
+        leaf(
+            "apiserver-etcd-client",
+            "apiserver-etcd-client",
+            "etcd-ca",
+            "the API server shows it to etcd",
+            "kube-apiserver-etcd-client",
+            (client,),
+        ),
+    )
+
+
+def certificates(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
+    """All certificates that chapter `certs` makes on a master; a CA precedes what it signs."""
+    own = authorities(cluster) if node == cluster.first_control_plane else ()
+    return (*own, *leaves(cluster, node))
+
+
+def service_account_key(cluster: Cluster) -> KeyPairSpec:
+    """The key pair of article chapter 14."""
+    pki = cluster.paths.pki
+    return KeyPairSpec("sa", "signs the tokens of ServiceAccounts", f"{pki}/sa.key", f"{pki}/sa.pub")
+
+
+def _alternate_names(names: Iterable[str], addresses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """DNS names and addresses, each without repetition, DNS names sorted as kubeadm leaves them.
+
+    A name that is an IP address (an endpoint or an extra SAN) becomes an address, as in kubeadm's
+    appendSANsToAltNames.
+    """
+    dns: set[str] = set()
+    ips: list[str] = list(addresses)
+    for name in names:
+        try:
+            ips.append(str(ipaddress.ip_address(name)))
+        except ValueError:
+            dns.add(name)
+    return tuple(sorted(dns)), tuple(dict.fromkeys(ips))
