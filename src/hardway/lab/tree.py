@@ -1,7 +1,6 @@
 """The Debian tree that all nodes share read-only: what a fresh server image has, and nothing of Kubernetes."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,12 +34,12 @@ PACKAGES = (
 
 CUSTOMIZE = (
     # Nodes answer ssh within seconds; nothing here needs these, and each costs boot time.
-    "systemctl --root=\"$1\" mask systemd-resolved.service systemd-timesyncd.service e2scrub_reap.service"
+    'systemctl --root="$1" mask systemd-resolved.service systemd-timesyncd.service e2scrub_reap.service'
     " systemd-udev-trigger.service systemd-udevd.service apt-daily.timer apt-daily-upgrade.timer getty.target"
     " systemd-logind.service console-getty.service rsyslog.service",
     'systemctl --root="$1" enable systemd-networkd.service ssh.service',
     'chroot "$1" useradd -m -s /bin/bash hardway',
-    "printf 'hardway ALL=(ALL) NOPASSWD: ALL\\n' > \"$1/etc/sudoers.d/hardway\" && chmod 0440 \"$1/etc/sudoers.d/hardway\"",
+    'printf \'hardway ALL=(ALL) NOPASSWD: ALL\\n\' > "$1/etc/sudoers.d/hardway" && chmod 0440 "$1/etc/sudoers.d/hardway"',
     'rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/resolv.conf"',
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*',
     "printf 'PermitRootLogin no\\nPasswordAuthentication no\\nUseDNS no\\n' > \"$1/etc/ssh/sshd_config.d/hardway.conf\"",
@@ -69,7 +68,7 @@ def ensure_tree(say: Say) -> Path:
                 "--quiet",
                 "--variant=minbase",
                 f"--include={','.join(PACKAGES)}",
-                "--aptopt=APT::Install-Recommends \"false\"",
+                '--aptopt=APT::Install-Recommends "false"',
                 "--dpkgopt=path-exclude=/usr/share/man/*",
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -81,7 +80,7 @@ def ensure_tree(say: Say) -> Path:
             where="lab tree",
         )
         (temporary / "tree").chmod(0o755)
-        os.rename(temporary / "tree", target)
+        (temporary / "tree").rename(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target

@@ -212,7 +212,9 @@ def _satisfies(spec: CertSpec, certificate: str) -> str:
         f"case \"$text\" in *'subject={subject}'[[:space:]]*) ;; *) echo 'it has another subject'; exit 1 ;; esac\n",
     ]
     wanted = [_USAGE_TEXT[usage] for usage in spec.usages]
-    wanted += [f"DNS:{name}" for name in spec.dns_names] + [f"IP Address:{_printed(a)}" for a in spec.ip_addresses]
+    wanted += [f"DNS:{name}" for name in spec.dns_names] + [
+        f"IP Address:{printed_address(a)}" for a in spec.ip_addresses
+    ]
     if wanted:
         quoted = " ".join(f"'{word}'" for word in wanted)
         lines.append(
@@ -229,7 +231,7 @@ def _satisfies(spec: CertSpec, certificate: str) -> str:
     return "".join(lines)
 
 
-def _printed(address: str) -> str:
+def printed_address(address: str) -> str:
     """An IP address as openssl prints it."""
     parsed = ipaddress.ip_address(address)
     if parsed.version == 4:

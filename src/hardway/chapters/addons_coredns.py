@@ -1,0 +1,162 @@
+"""CoreDNS, the cluster's DNS (kubeadm phase `addon coredns`; the article skips it).
+
+Source: kubeadm v1.30.4 `app/phases/addons/dns`.
+"""
+
+from collections.abc import Iterator
+
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.objects import binding, config_map, role, rule, service_account, service_account_object
+from hardway.model import Cluster, Document, Node, freeze_document
+from hardway.steps import ApiObjects, Step
+
+LABELS = {"k8s-app": "kube-dns"}
+REPLICAS = 2
+
+
+def corefile(domain: str) -> str:
+    """CoreDNS' configuration for a cluster domain."""
+    return f""".:53 {{
+    errors
+    health {{
+       lameduck 5s
+    }}
+    ready
+    kubernetes {domain} in-addr.arpa ip6.arpa {{
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }}
+    prometheus :9153
+    forward . /etc/resolv.conf {{
+       max_concurrent 1000
+    }}
+    cache 30
+    loop
+    reload
+    loadbalance
+}}
+"""
+
+
+def objects(cluster: Cluster) -> tuple[Document, ...]:
+    """Everything that the add-on consists of."""
+    return (
+        service_account_object("coredns"),
+        role(
+            "system:coredns",
+            [
+                rule(["endpoints", "services", "pods", "namespaces"], ["list", "watch"]),
+                rule(["endpointslices"], ["list", "watch"], api="discovery.k8s.io"),
+            ],
+        ),
+        binding("system:coredns", "system:coredns", [service_account("coredns")]),
+        config_map("coredns", "kube-system", {"Corefile": corefile(cluster.networking.dns_domain)}),
+        _deployment(cluster),
+        _service(cluster),
+    )
+
+
+def _deployment(cluster: Cluster) -> Document:
+    container = {
+        "name": "coredns",
+        "image": cluster.coredns_image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "ports": [
+            {"containerPort": 53, "name": "dns", "protocol": "UDP"},
+            {"containerPort": 53, "name": "dns-tcp", "protocol": "TCP"},
+            {"containerPort": 9153, "name": "metrics", "protocol": "TCP"},
+        ],
+        "livenessProbe": {
+            "failureThreshold": 5,
+            "httpGet": {"path": "/health", "port": 8080, "scheme": "HTTP"},
+            "initialDelaySeconds": 60,
+            "successThreshold": 1,
+            "timeoutSeconds": 5,
+        },
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181, "scheme": "HTTP"}},
+        "resources": {"limits": {"memory": "170Mi"}, "requests": {"cpu": "100m", "memory": "70Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"mountPath": "/etc/coredns", "name": "config-volume", "readOnly": True}],
+    }
+    apart = {
+        "podAffinityTerm": {
+            "labelSelector": {"matchExpressions": [{"key": "k8s-app", "operator": "In", "values": ["kube-dns"]}]},
+            "topologyKey": "kubernetes.io/hostname",
+        },
+        "weight": 100,
+    }
+    return freeze_document(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"labels": LABELS, "name": "coredns", "namespace": "kube-system"},
+            "spec": {
+                "replicas": REPLICAS,
+                "selector": {"matchLabels": LABELS},
+                "strategy": {"rollingUpdate": {"maxUnavailable": 1}, "type": "RollingUpdate"},
+                "template": {
+                    "metadata": {"labels": LABELS},
+                    "spec": {
+                        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [apart]}},
+                        "containers": [container],
+                        "dnsPolicy": "Default",
+                        "nodeSelector": {"kubernetes.io/os": "linux"},
+                        "priorityClassName": "system-cluster-critical",
+                        "serviceAccountName": "coredns",
+                        "tolerations": [
+                            {"key": "CriticalAddonsOnly", "operator": "Exists"},
+                            {"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"},
+                        ],
+                        "volumes": [
+                            {
+                                "configMap": {"items": [{"key": "Corefile", "path": "Corefile"}], "name": "coredns"},
+                                "name": "config-volume",
+                            }
+                        ],
+                    },
+                },
+            },
+        }
+    )
+
+
+def _service(cluster: Cluster) -> Document:
+    return freeze_document(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "annotations": {"prometheus.io/port": "9153", "prometheus.io/scrape": "true"},
+                "labels": {
+                    **LABELS,
+                    "kubernetes.io/cluster-service": "true",
+                    "kubernetes.io/name": "CoreDNS",
+                },
+                "name": "kube-dns",
+                "namespace": "kube-system",
+            },
+            "spec": {
+                "clusterIP": cluster.networking.dns_address,
+                "ports": [
+                    {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+                    {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+                    {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": 9153},
+                ],
+                "selector": LABELS,
+            },
+        }
+    )
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    if not cluster.skips("addon/coredns"):
+        yield ApiObjects("addon/coredns", objects(cluster), why="pods find Services by name")
+
+
+ADDON_COREDNS = Chapter("addon/coredns", "CoreDNS", (), "addon coredns", optional=True, steps=steps)

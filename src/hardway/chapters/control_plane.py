@@ -1,0 +1,203 @@
+"""Static pods of the control plane (article chapters 19 and 20, kubeadm phase `control-plane`).
+
+Source: kubeadm v1.30.4 `app/phases/controlplane/{manifests,volumes}.go`.
+"""
+
+from collections.abc import Iterator
+
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.static_pods import (
+    FILE,
+    LIVENESS_FAILURES,
+    Probe,
+    flags,
+    host_volume,
+    pod,
+    probe_address,
+    startup_failures,
+)
+from hardway.model import Cluster, Document, HostVolume, Node
+from hardway.steps import Check, Directory, StaticPod, Step
+
+FLEXVOLUMES = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
+
+
+def kube_apiserver(cluster: Cluster, node: Node) -> Document:
+    """The manifest of kube-apiserver on one master."""
+    pki, networking, extra = cluster.paths.pki, cluster.networking, cluster.api_server.extra_args
+    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
+    defaults = {
+        "advertise-address": node.address,
+        "allow-privileged": "true",
+        "client-ca-file": f"{pki}/ca.crt",
+        "enable-admission-plugins": "NodeRestriction",
+        "enable-bootstrap-token-auth": "true",
+        "etcd-cafile": f"{pki}/etcd/ca.crt",
+        "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
+        "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
+        "etcd-servers": cluster.etcd.extra_args.get("advertise-client-urls", f"https://{loopback}:2379"),
+        "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
+        "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
+        "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+        "proxy-client-cert-file": f"{pki}/front-proxy-client.crt",
+        "proxy-client-key-file": f"{pki}/front-proxy-client.key",
+        "requestheader-allowed-names": "front-proxy-client",
+        "requestheader-client-ca-file": f"{pki}/front-proxy-ca.crt",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-username-headers": "X-Remote-User",
+        "secure-port": str(node.bind_port),
+        "service-account-issuer": f"https://kubernetes.default.svc.{networking.dns_domain}",
+        "service-account-key-file": f"{pki}/sa.pub",
+        "service-account-signing-key-file": f"{pki}/sa.key",
+        "service-cluster-ip-range": ",".join(networking.service_subnets),
+        "tls-cert-file": f"{pki}/apiserver.crt",
+        "tls-private-key-file": f"{pki}/apiserver.key",
+    }
+    if "authorization-config" not in extra:
+        asked = [mode for mode in extra.get("authorization-mode", "").split(",") if mode in AUTHORIZATION_MODES]
+        defaults["authorization-mode"] = ",".join(asked) or "Node,RBAC"
+    probe = Probe(node.address, node.bind_port)
+    return pod(
+        "kube-apiserver",
+        cluster.image("kube-apiserver"),
+        flags(defaults, extra.items()),
+        [*_certificate_volumes(cluster, node), *cluster.api_server.extra_volumes],
+        {
+            "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
+            "readinessProbe": probe.to_value("/readyz", 3, delay=0, period=1),
+            "startupProbe": probe.to_value("/livez", startup_failures(cluster.api_server_timeout)),
+        },
+        {"cpu": "250m"},
+        {
+            "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint": (
+                f"{_bracketed(node.address)}:{node.bind_port}"
+            )
+        },
+    )
+
+
+def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
+    """The manifest of kube-controller-manager on one master."""
+    pki, networking, extra = cluster.paths.pki, cluster.networking, cluster.controller_manager.extra_args
+    kubeconfig = f"{cluster.paths.kubernetes}/controller-manager.conf"
+    defaults = {
+        "authentication-kubeconfig": kubeconfig,
+        "authorization-kubeconfig": kubeconfig,
+        "bind-address": "127.0.0.1",
+        "client-ca-file": f"{pki}/ca.crt",
+        "cluster-name": cluster.name,
+        "cluster-signing-cert-file": f"{pki}/ca.crt",
+        "cluster-signing-key-file": f"{pki}/ca.key",
+        "controllers": "*,bootstrapsigner,tokencleaner",
+        "kubeconfig": kubeconfig,
+        "leader-elect": "true",
+        "requestheader-client-ca-file": f"{pki}/front-proxy-ca.crt",
+        "root-ca-file": f"{pki}/ca.crt",
+        "service-account-private-key-file": f"{pki}/sa.key",
+        "use-service-account-credentials": "true",
+    }
+    if networking.pod_subnets:
+        defaults |= {
+            "allocate-node-cidrs": "true",
+            "cluster-cidr": ",".join(networking.pod_subnets),
+            "service-cluster-ip-range": ",".join(networking.service_subnets),
+        }
+    probe = Probe(probe_address(extra), 10257)
+    flexvolumes = extra.get("flex-volume-plugin-dir", FLEXVOLUMES)
+    return pod(
+        "kube-controller-manager",
+        cluster.image("kube-controller-manager"),
+        flags(defaults, extra.items()),
+        [
+            *_certificate_volumes(cluster, node),
+            host_volume("kubeconfig", kubeconfig, FILE),
+            host_volume("flexvolume-dir", flexvolumes, read_only=False),
+            *cluster.controller_manager.extra_volumes,
+        ],
+        {
+            "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
+            "startupProbe": probe.to_value("/healthz", startup_failures(cluster.api_server_timeout)),
+        },
+        {"cpu": "200m"},
+    )
+
+
+def kube_scheduler(cluster: Cluster, node: Node) -> Document:
+    """The manifest of kube-scheduler; it is the same on every master."""
+    extra = cluster.scheduler.extra_args
+    kubeconfig = f"{cluster.paths.kubernetes}/scheduler.conf"
+    defaults = {
+        "authentication-kubeconfig": kubeconfig,
+        "authorization-kubeconfig": kubeconfig,
+        "bind-address": "127.0.0.1",
+        "kubeconfig": kubeconfig,
+        "leader-elect": "true",
+    }
+    probe = Probe(probe_address(extra), 10259)
+    return pod(
+        "kube-scheduler",
+        cluster.image("kube-scheduler"),
+        flags(defaults, extra.items()),
+        [host_volume("kubeconfig", kubeconfig, FILE), *cluster.scheduler.extra_volumes],
+        {
+            "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
+            "startupProbe": probe.to_value("/healthz", startup_failures(cluster.api_server_timeout)),
+        },
+        {"cpu": "100m"},
+    )
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    manifests = cluster.paths.manifests
+    yield manifests_directory(cluster)
+    for name, build in (
+        ("apiserver", kube_apiserver),
+        ("controller-manager", kube_controller_manager),
+        ("scheduler", kube_scheduler),
+    ):
+        yield StaticPod(f"control-plane/{name}", f"{manifests}/kube-{name}.yaml", build(cluster, node))
+
+
+def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
+    ca = f"--cacert {cluster.paths.pki}/ca.crt"
+    yield Check(
+        "the API server of this node to be ready",
+        f"curl -sS -m 5 -o /dev/null -f {ca} https://{_bracketed(node.address)}:{node.bind_port}/readyz 2>&1\n",
+        hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
+    )
+    for name, port in (("kube-controller-manager", 10257), ("kube-scheduler", 10259)):
+        yield Check(
+            f"{name} of this node to be healthy",
+            # Its serving certificate is self-signed in memory; no credential is sent.
+            f"curl -sS -m 5 -o /dev/null -f -k https://127.0.0.1:{port}/healthz 2>&1\n",
+            hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
+        )
+
+
+def manifests_directory(cluster: Cluster) -> Directory:
+    """staticPodPath; manifests can carry secrets in flags, so only root reads them."""
+    return Directory("control-plane/manifests", cluster.paths.manifests, 0o700, why="the kubelet runs what lies here")
+
+
+def _certificate_volumes(cluster: Cluster, node: Node) -> Iterator[HostVolume]:
+    yield host_volume("k8s-certs", cluster.paths.pki)
+    yield host_volume("ca-certs", "/etc/ssl/certs")
+    for path in node.facts.ca_directories:
+        yield host_volume(path[1:].replace("/", "-"), path)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+CONTROL_PLANE = Chapter(
+    "control-plane",
+    "Static pods of the control plane",
+    (19, 20),
+    "control-plane all",
+    "control-plane-prepare control-plane",
+    steps=steps,
+    checks=checks,
+)

@@ -1,0 +1,148 @@
+"""The static pod of etcd (article chapter 21, kubeadm phase `etcd local`).
+
+Source: kubeadm v1.30.4 `app/phases/etcd/local.go`.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.control_plane import manifests_directory
+from hardway.chapters.static_pods import LIVENESS_FAILURES, Probe, flags, host_volume, pod, startup_failures
+from hardway.model import Cluster, Document, Node
+from hardway.steps import Check, Command, Directory, Step, yaml
+from hardway.steps.shell import heredoc, quote
+
+INITIAL_CLUSTER = "@initial-cluster@"
+"""Stands in the manifest for the members, which are decided once, when this member starts for the first time."""
+
+
+def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
+    """The manifest of etcd on one master; a joining member says that the cluster exists."""
+    certs, ip = f"{cluster.paths.pki}/etcd", f"[{node.address}]" if ":" in node.address else node.address
+    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
+    defaults = {
+        "advertise-client-urls": f"https://{ip}:2379",
+        "cert-file": f"{certs}/server.crt",
+        "client-cert-auth": "true",
+        "data-dir": cluster.etcd.data_dir,
+        # An inconsistent member must not serve (etcd data inconsistency of 3.5.0-3.5.2).
+        "experimental-initial-corrupt-check": "true",
+        # Lets the API server bookmark its watches often enough.
+        "experimental-watch-progress-notify-interval": "5s",
+        "initial-advertise-peer-urls": peer_url(node),
+        "initial-cluster": initial_cluster,
+        "key-file": f"{certs}/server.key",
+        "listen-client-urls": f"https://{loopback}:2379,https://{ip}:2379",
+        "listen-metrics-urls": f"http://{loopback}:2381",
+        "listen-peer-urls": f"https://{ip}:2380",
+        "name": node.name,
+        "peer-cert-file": f"{certs}/peer.crt",
+        "peer-client-cert-auth": "true",
+        "peer-key-file": f"{certs}/peer.key",
+        "peer-trusted-ca-file": f"{certs}/ca.crt",
+        "snapshot-count": "10000",
+        "trusted-ca-file": f"{certs}/ca.crt",
+    }
+    if node != cluster.first_control_plane:
+        defaults["initial-cluster-state"] = "existing"
+    probe = _probe(cluster, node)
+    return pod(
+        "etcd",
+        cluster.etcd.image,
+        flags(defaults, cluster.etcd.extra_args.items()),
+        [
+            host_volume("etcd-data", cluster.etcd.data_dir, read_only=False),
+            host_volume("etcd-certs", certs, read_only=False),
+        ],
+        {
+            "livenessProbe": probe.to_value("/health?exclude=NOSPACE&serializable=true", LIVENESS_FAILURES),
+            "startupProbe": probe.to_value(
+                "/health?serializable=false", startup_failures(cluster.api_server_timeout)
+            ),
+        },
+        {"cpu": "100m", "memory": "100Mi"},
+        {"kubeadm.kubernetes.io/etcd.advertise-client-urls": f"https://{ip}:2379"},
+        sort_mounts=False,
+    )
+
+
+def peer_url(node: Node) -> str:
+    """Where the other members reach this member; it identifies the member."""
+    return f"https://[{node.address}]:2380" if ":" in node.address else f"https://{node.address}:2380"
+
+
+def client_url(node: Node) -> str:
+    """Where etcdctl reaches this member."""
+    return f"https://[{node.address}]:2379" if ":" in node.address else f"https://{node.address}:2379"
+
+
+def data_directory(cluster: Cluster) -> Directory:
+    """etcd's data: readable by root alone, as etcd itself demands."""
+    return Directory("etcd/data", cluster.etcd.data_dir, 0o700, why="etcd warns of, and later refuses, a wider mode")
+
+
+def write_manifest(cluster: Cluster, node: Node, prelude: str, members: str) -> Command:
+    """Write the manifest unless it is there with some members.
+
+    `prelude` is bash that sets `$initial_cluster`; `members` is what it is about, in words.
+    """
+    path = f"{cluster.paths.manifests}/etcd.yaml"
+    text = yaml.dump(manifest(cluster, node, INITIAL_CLUSTER), sort_keys=True)
+    masked = quote(r"s#--initial-cluster=.*#--initial-cluster=" + INITIAL_CLUSTER + "#")
+    return Command(
+        "etcd/local",
+        f"write {path} with {members}",
+        prelude
+        + "umask 077\n"
+        # A dot file is ignored by the kubelet until it is moved into place.
+        + heredoc(f'sed "s#{INITIAL_CLUSTER}#$initial_cluster#" >{cluster.paths.manifests}/.etcd.yaml', text)
+        + f"mv {cluster.paths.manifests}/.etcd.yaml {path}\n",
+        Check(
+            f"{path} to be as wanted but for its members",
+            f"[ -s {path} ] || {{ echo 'not written yet'; exit 1; }}\n"
+            f"[ \"$(stat -c '%a' {path})\" = 600 ] || {{ echo 'its mode is not 0600'; exit 1; }}\n"
+            + heredoc(f"sed {masked} {path} | cmp -s - <(cat) || {{ echo 'it differs'; exit 1; }}", text),
+        ),
+        why="the members of the first start are decided once; etcd ignores them ever after",
+    )
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    yield manifests_directory(cluster)
+    yield data_directory(cluster)
+    alone = f"{node.name}={peer_url(node)}"
+    yield write_manifest(cluster, node, f"initial_cluster={quote(alone)}\n", "this member alone")
+
+
+def etcdctl(cluster: Cluster, endpoints: str) -> str:
+    """etcdctl with the identity that kubeadm uses for it."""
+    certs = f"{cluster.paths.pki}/etcd"
+    return (
+        f"etcdctl --cacert {certs}/ca.crt --cert {certs}/healthcheck-client.crt"
+        f" --key {certs}/healthcheck-client.key --endpoints {endpoints}"
+    )
+
+
+def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
+    yield Check(
+        "etcd of this node to be a healthy voter",
+        f'members="$({etcdctl(cluster, client_url(node))} --command-timeout 5s member list -w simple 2>&1)" ||\n'
+        "  { echo \"${members##*$'\\n'}\"; exit 1; }\n"
+        f"grep -q ', started, .*, {peer_url(node)}, .*, false$' <<<\"$members\" ||\n"
+        "  { echo 'it is no started voter'; exit 1; }\n",
+        hint="crictl ps -a --name etcd, or journalctl -u kubelet, tells why it does not run",
+    )
+
+
+def _probe(cluster: Cluster, node: Node) -> Probe:
+    """kubeadm asks where the first listen-metrics-urls says (`GetEtcdProbeEndpoint`)."""
+    loopback = "::1" if ":" in node.address else "127.0.0.1"
+    first = cluster.etcd.extra_args.get("listen-metrics-urls", "").split(",")[0]
+    if not first:
+        return Probe(loopback, 2381, "HTTP")
+    url = urlsplit(first)
+    return Probe(url.hostname or loopback, url.port or 2381, "HTTPS" if url.scheme == "https" else "HTTP")
+
+
+ETCD = Chapter("etcd", "Static pod of etcd", (21,), "etcd local", steps=steps, checks=checks)

@@ -1,0 +1,68 @@
+"""The configuration in the cluster, source of every join and upgrade (article chapter 25, phase `upload-config`).
+
+Source: kubeadm v1.30.4 `app/phases/uploadconfig`, `app/phases/kubelet/config.go`.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.kubelet_start import CRI_SOCKET_ANNOTATION
+from hardway.chapters.objects import BOOTSTRAPPERS, binding, config_map, group, role, rule
+from hardway.model import Cluster, Node
+from hardway.steps import ApiObjects, Check, Command, Step
+from hardway.steps.yaml import dump_go
+
+HASH_ANNOTATION = "kubeadm.kubernetes.io/component-config.hash"
+
+
+def component_hash(data: str) -> str:
+    """What kubeadm writes beside a component configuration that it made itself (`componentconfigs/checksums.go`)."""
+    return "sha256:" + hashlib.sha256(data.encode()).hexdigest()
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    kubelet = dump_go(cluster.kubelet_configuration)
+    annotations = {} if cluster.kubelet_configuration_given else {HASH_ANNOTATION: component_hash(kubelet)}
+    bootstrappers, nodes = group(BOOTSTRAPPERS), group("system:nodes")
+    yield ApiObjects(
+        "upload-config",
+        (
+            config_map(
+                "kubeadm-config", "kube-system", {"ClusterConfiguration": dump_go(cluster.cluster_configuration)}
+            ),
+            role("kubeadm:nodes-kubeadm-config", [rule(["configmaps"], ["get"], ["kubeadm-config"])], "kube-system"),
+            binding(
+                "kubeadm:nodes-kubeadm-config", "kubeadm:nodes-kubeadm-config", [bootstrappers, nodes], "kube-system"
+            ),
+            config_map(
+                "kubelet-config",
+                "kube-system",
+                {"kubelet": kubelet},
+                **({"annotations": annotations} if annotations else {}),
+            ),
+            role("kubeadm:kubelet-config", [rule(["configmaps"], ["get"], ["kubelet-config"])], "kube-system"),
+            binding("kubeadm:kubelet-config", "kubeadm:kubelet-config", [nodes, bootstrappers], "kube-system"),
+        ),
+        why="kubeadm join, upgrade and reset read them",
+    )
+    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/admin.conf"
+    socket = node.registration.cri_socket
+    yield Command(
+        "upload-config/cri-socket",
+        f"annotate the node with {CRI_SOCKET_ANNOTATION}",
+        f"deadline=$((SECONDS + 60))\n"
+        f"until {kubectl} get node {node.name} >/dev/null 2>&1; do\n"
+        '  [ "$SECONDS" -lt "$deadline" ] || { echo \'the node did not register\' >&2; exit 1; }\n'
+        "  sleep 0.2\ndone\n"
+        f"{kubectl} annotate --overwrite node {node.name} {CRI_SOCKET_ANNOTATION}={socket}\n",
+        Check(
+            "the node to be registered with its CRI socket",
+            f"{kubectl} get node {node.name} -o yaml 2>/dev/null | grep -qF '{CRI_SOCKET_ANNOTATION}: {socket}' ||\n"
+            "  { echo 'no annotation yet'; exit 1; }\n",
+        ),
+        why="kubeadm upgrade and reset read it",
+    )
+
+
+UPLOAD_CONFIG = Chapter("upload-config", "Configuration in the cluster", (25,), "upload-config all", steps=steps)

@@ -1,0 +1,41 @@
+"""State of the control plane (article chapter 23, kubeadm's hidden phase `wait-control-plane`)."""
+
+from collections.abc import Iterator
+
+from hardway.chapters.chapter import Chapter
+from hardway.model import Cluster, Node
+from hardway.steps import Check, Step, Wait
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    address = f"[{node.address}]" if ":" in node.address else node.address
+    get = f"curl -sf -m 5 -o /dev/null --cacert {cluster.paths.pki}/ca.crt"
+    hint = "crictl ps -a, or journalctl -u kubelet, tells which component does not run"
+    yield Wait(
+        "wait-control-plane/local",
+        Check(
+            "the API server of this node to be ready",
+            f"{get} https://{address}:{node.bind_port}/readyz || {{ echo 'it does not answer'; exit 1; }}\n",
+            hint=hint,
+        ),
+        cluster.api_server_timeout,
+    )
+    yield Wait(
+        "wait-control-plane/endpoint",
+        Check(
+            f"the API to answer at {cluster.endpoint.url}",
+            f"{get} {cluster.endpoint.url}/readyz || {{ echo 'it does not answer'; exit 1; }}\n",
+            hint="does the name resolve to the balancer, and does the balancer see this API server as healthy?",
+        ),
+        60,
+    )
+
+
+WAIT_CONTROL_PLANE = Chapter(
+    "wait-control-plane",
+    "State of the control plane",
+    (23,),
+    "wait-control-plane",
+    "wait-control-plane",
+    steps=steps,
+)
