@@ -1,0 +1,155 @@
+"""containerd, the kubelet's unit and the files that static pods mount (article chapter 9)."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from hardway.chapters import toml
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.install_components import BIN, UNITS, components
+from hardway.model import Cluster, Document, Node, Value, freeze_document, thaw
+from hardway.steps import Check, Directory, File, Service, Step
+
+CONTAINERD_CONFIG = "/etc/containerd/config.toml"
+CRI_CONFIG = "/etc/containerd/conf.d/in-cloud.toml"
+SOCKET = "/var/run/containerd/containerd.sock"
+CRI = "io.containerd.grpc.v1.cri"
+
+CONTAINERD_UNIT = f"""\
+[Unit]
+Description=containerd container runtime
+Documentation=https://containerd.io
+After=network.target local-fs.target containerd-install.service runc-install.service
+Wants=containerd-install.service runc-install.service
+[Service]
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart={BIN}/containerd
+Type=notify
+Delegate=yes
+KillMode=process
+Restart=always
+RestartSec=5
+LimitNPROC=infinity
+LimitCORE=infinity
+LimitNOFILE=infinity
+TasksMax=infinity
+OOMScoreAdjust=-999
+[Install]
+WantedBy=multi-user.target
+"""
+
+KUBELET_UNIT = f"""\
+[Unit]
+Description=kubelet: The Kubernetes Node Agent
+Documentation=https://kubernetes.io/docs/
+Wants=network-online.target containerd.service
+After=network-online.target containerd.service
+StartLimitIntervalSec=0
+[Service]
+ExecStart={BIN}/kubelet
+Restart=always
+RestartSec=10
+[Install]
+WantedBy=multi-user.target
+"""
+
+KUBELET_DROP_IN = f"""\
+[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf \
+--kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet/extra-args.env
+ExecStart=
+ExecStart={BIN}/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+"""
+
+
+def cri_settings(cluster: Cluster) -> Document:
+    """All settings of containerd's CRI plugin.
+
+    containerd 1.7 replaces the plugin's whole table with each imported file, so they stand in one file, merged.
+    """
+    ours: Mapping[str, object] = {
+        "sandbox_image": cluster.pause_image,
+        "containerd": {
+            "runtimes": {"runc": {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}}
+        },
+        "registry": {"config_path": "/etc/containerd/certs.d/"},
+    }
+    return freeze_document({"version": 2, "plugins": {CRI: _merge(ours, thaw(cluster.containerd))}})
+
+
+def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    names = {component.name for component in components(cluster, node)}
+    for folder in ("/etc/containerd", "/etc/containerd/conf.d", "/etc/containerd/certs.d"):
+        yield Directory(f"configure-components/containerd{folder.removeprefix('/etc/containerd')}", folder)
+    main: dict[str, Value] = {"version": 2, "imports": ("/etc/containerd/conf.d/*.toml",)}
+    yield File("configure-components/containerd/config", CONTAINERD_CONFIG, toml.dump(main))
+    yield File(
+        "configure-components/containerd/cri",
+        CRI_CONFIG,
+        toml.dump(cri_settings(cluster)),
+        why="kubelet and containerd must share the systemd cgroup driver and the sandbox image",
+    )
+    if "containerd" in names:
+        yield File("configure-components/containerd/unit", f"{UNITS}/containerd.service", CONTAINERD_UNIT)
+    yield Service(
+        "configure-components/containerd/start",
+        ("containerd.service",),
+        (CONTAINERD_CONFIG, CRI_CONFIG, f"{UNITS}/containerd.service"),
+    )
+    yield Directory("configure-components/kubelet/drop-ins", f"{UNITS}/kubelet.service.d")
+    yield Directory("configure-components/kubelet/defaults", "/etc/default/kubelet")
+    yield File("configure-components/kubelet/unit", f"{UNITS}/kubelet.service", KUBELET_UNIT)
+    yield File(
+        "configure-components/kubelet/drop-in",
+        f"{UNITS}/kubelet.service.d/10-kubeadm.conf",
+        KUBELET_DROP_IN,
+        why="the layers of flags, in kubeadm's own order",
+    )
+    yield File(
+        "configure-components/kubelet/extra-args",
+        "/etc/default/kubelet/extra-args.env",
+        'KUBELET_EXTRA_ARGS=""\n',
+        why="place for the operator's own flags",
+    )
+    yield Service(
+        "configure-components/kubelet/enable",
+        ("kubelet.service",),
+        (f"{UNITS}/kubelet.service", f"{UNITS}/kubelet.service.d/10-kubeadm.conf"),
+        started=False,
+        why="it starts in chapter kubelet-start, when it has a configuration",
+    )
+    if "crictl" in names:
+        yield File("configure-components/crictl", "/etc/crictl.yaml", f"runtime-endpoint: unix://{SOCKET}\n")
+    if node.is_control_plane:
+        yield from _user_files(cluster)
+
+
+def _user_files(cluster: Cluster) -> Iterator[Step]:
+    for path, content in cluster.files.items():
+        parent = str(PurePosixPath(path).parent)
+        yield Directory(f"configure-components/files{parent}", parent)
+        yield File(f"configure-components/files{path}", path, content, why="the inventory brings it")
+
+
+def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
+    yield Check(
+        "containerd to run and answer",
+        "systemctl is-active --quiet containerd || { echo 'not active'; exit 1; }\n"
+        f"[ -S {SOCKET} ] || {{ echo 'no socket'; exit 1; }}\n",
+        hint="journalctl -u containerd",
+    )
+
+
+CONFIGURE_COMPONENTS = Chapter(
+    "configure-components", "Configuration of the components", (9,), steps=steps, checks=checks
+)

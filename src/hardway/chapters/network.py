@@ -1,0 +1,99 @@
+"""The pod network: none, or the CNI bridge plugin with static routes between the nodes (not in the article)."""
+
+import json
+from collections.abc import Iterator
+
+from hardway.chapters.chapter import Chapter
+from hardway.chapters.install_components import UNITS
+from hardway.model import Cluster, Node
+from hardway.steps import Check, Directory, File, Service, Step
+
+CNI_CONFIG = "/etc/cni/net.d/10-hardway.conflist"
+ROUTES = "/etc/default/hardway-pod-routes/routes.sh"
+ROUTES_UNIT = "hardway-pod-routes.service"
+
+
+def cni_config(node: Node) -> str:
+    """The list of plugins that give a pod its interface, address and host ports."""
+    ipv6 = ":" in node.pod_cidr
+    bridge = {
+        "type": "bridge",
+        "bridge": "cni0",
+        "isGateway": True,
+        # A pod that talks to itself through its Service comes back on the same port of the bridge.
+        "hairpinMode": True,
+        "ipMasq": False,
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": node.pod_cidr}]],
+            "routes": [{"dst": "::/0" if ipv6 else "0.0.0.0/0"}],
+        },
+    }
+    value = {
+        "cniVersion": "1.0.0",
+        "name": "hardway",
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+    }
+    return json.dumps(value, indent=2) + "\n"
+
+
+def routes(cluster: Cluster, node: Node) -> str:
+    """Script that leads the pod networks of the other nodes to them."""
+    lines = [
+        f"ip route replace {other.pod_cidr} via {other.address}\n"
+        for other in cluster.kubernetes_nodes
+        if other != node and other.pod_cidr
+    ]
+    outside = f"-s {node.pod_cidr}"
+    pods = " ".join(cluster.networking.pod_subnets)
+    masquerade = (
+        # Pods reach what is outside the pod network with the node's address; among themselves they keep their own.
+        f"iptables -w -t nat -C POSTROUTING {outside} ! -d {pods.split()[0]} -j MASQUERADE 2>/dev/null ||\n"
+        f"  iptables -w -t nat -A POSTROUTING {outside} ! -d {pods.split()[0]} -j MASQUERADE\n"
+        if pods and ":" not in node.pod_cidr
+        else ""
+    )
+    return "#!/bin/sh\nset -eu\n" + "".join(lines) + masquerade
+
+
+UNIT = f"""\
+[Unit]
+Description=Routes to the pods of the other nodes
+After=network-online.target
+Wants=network-online.target
+Before=kubelet.service
+[Service]
+Type=oneshot
+ExecStart={ROUTES}
+RemainAfterExit=yes
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    if cluster.network.kind != "bridge":
+        return
+    yield Directory("network/cni", "/etc/cni/net.d")
+    yield File(
+        "network/cni/config", CNI_CONFIG, cni_config(node), why="with it the kubelet reports the node as Ready"
+    )
+    yield Directory("network/routes/directory", "/etc/default/hardway-pod-routes")
+    yield File("network/routes/script", ROUTES, routes(cluster, node), 0o755)
+    yield File("network/routes/unit", f"{UNITS}/{ROUTES_UNIT}", UNIT, why="routes are gone after a reboot")
+    yield Service("network/routes", (ROUTES_UNIT,), (ROUTES, f"{UNITS}/{ROUTES_UNIT}"))
+
+
+def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
+    if cluster.network.kind != "bridge":
+        return
+    for other in cluster.kubernetes_nodes:
+        if other != node:
+            yield Check(
+                f"pods of {other.name} to be reachable by a route",
+                f"ip route show {other.pod_cidr} | grep -qF 'via {other.address}' || {{ echo 'no route'; exit 1; }}\n",
+                hint=f"systemctl restart {ROUTES_UNIT}",
+            )
+
+
+NETWORK = Chapter("network", "Pod network", (), optional=True, steps=steps, checks=checks)
