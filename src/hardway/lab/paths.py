@@ -1,7 +1,11 @@
 """Where the lab keeps things: what is cached by version, and what belongs to one running lab."""
 
+import fcntl
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 Say = Callable[[str], None]
@@ -16,3 +20,44 @@ def cache_dir() -> Path:
 def state_dir(name: str) -> Path:
     """Everything of the lab `name`; gone after `down`."""
     return Path("/var/lib/hardway-lab") / name
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the cache's lock `name`, so that two labs that start together build a thing once.
+
+    The kernel drops the lock when the process ends, however it ends.
+    """
+    folder = cache_dir() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / name).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def fresh_dir(target: Path) -> Iterator[Path]:
+    """An empty directory that takes the place of `target` when the block ends well, and is removed when it does not.
+
+    A build that is killed so leaves at worst a `.new-…` directory, never a half-filled target.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+    try:
+        content = temporary / target.name
+        content.mkdir(mode=0o755)
+        yield content
+        if target.exists():
+            target.rename(temporary / f"{target.name}.old")
+        content.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put `source` at `target`: a hard link where both lie on one file system, a copy elsewhere."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
