@@ -9,7 +9,7 @@ from typing import Any
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Document, Node, freeze_document, thaw
 from hardway.steps import Check, Command, Directory, File, Service, Step, Wait, yaml
-from hardway.steps.shell import input_file
+from hardway.steps.shell import INPUTS, input_file
 
 CRI_SOCKET_ANNOTATION = "kubeadm.alpha.kubernetes.io/cri-socket"
 HEALTHZ_LIMIT = 240
@@ -127,6 +127,7 @@ def _bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
 def _joined(cluster: Cluster, node: Node) -> Iterator[Step]:
     etc, pem = cluster.paths.kubernetes, f"{cluster.paths.kubelet}/pki/kubelet-client-current.pem"
     url = f"{cluster.endpoint.url}/api/v1/nodes/{node.name}"
+    token = input_file(f"token/{node.name}")
     patch = f'{{"metadata":{{"annotations":{{"{CRI_SOCKET_ANNOTATION}":"{node.registration.cri_socket}"}}}}}}'
     curl = f"curl -sf -m 10 --cacert {cluster.paths.pki}/ca.crt --cert {pem} --key {pem}"
     yield Wait(
@@ -156,13 +157,14 @@ def _joined(cluster: Cluster, node: Node) -> Iterator[Step]:
     )
     yield Command(
         "kubelet-start/bootstrap-cleanup",
-        f"remove {etc}/bootstrap-kubelet.conf",
-        f"rm -f {etc}/bootstrap-kubelet.conf\n",
+        f"remove {etc}/bootstrap-kubelet.conf and the run's secrets",
+        f"rm -rf {etc}/bootstrap-kubelet.conf {INPUTS}\n",
         Check(
             "the bootstrap token to be gone",
-            f"[ ! -e {etc}/bootstrap-kubelet.conf ] || {{ echo present; exit 1; }}\n",
+            f"[ ! -e {etc}/bootstrap-kubelet.conf ] && [ ! -e {token} ] || {{ echo 'it is still there'; exit 1; }}\n",
         ),
         idempotent=True,
+        watches=(token,),
         why="the token has served, and a secret that is not there cannot leak",
     )
 

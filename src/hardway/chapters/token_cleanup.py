@@ -21,9 +21,19 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
             f'{kubectl} -n kube-system delete secret "bootstrap-token-${{token%%.*}}" --ignore-not-found\n'
             f"rm -f {file}\n",
             Check("the token to be gone", f"[ ! -e {file} ] || {{ echo 'it is still there'; exit 1; }}\n"),
-            # On a run that only continues another one the file is laid down before this is asked.
+            watches=(file,),
             why="the node has its certificate now",
         )
+    key = input_file("certificate-key")
+    yield Command(
+        "token-delete/certificate-key",
+        "forget the certificate key of this run",
+        f"rm -f {key}\n",
+        Check("the certificate key to be gone", f"[ ! -e {key} ] || {{ echo 'it is still there'; exit 1; }}\n"),
+        idempotent=True,
+        watches=(key,),
+        why="all masters have their CAs",
+    )
 
 
 TOKEN_CLEANUP = Chapter("token-delete", "Tokens that have served", (), steps=steps)

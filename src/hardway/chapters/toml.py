@@ -19,9 +19,9 @@ def _table(table: Mapping[str, Value], path: tuple[str, ...]) -> Iterator[str]:
         yield f"{_key(key)} = {_scalar(value)}"
     if values or (path and not table):
         yield ""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _table(value, (*path, key))
+    for key, below in table.items():
+        if isinstance(below, Mapping):
+            yield from _table(below, (*path, key))
 
 
 def _key(key: str) -> str:
