@@ -1,0 +1,143 @@
+"""The release sites as the lab's nodes see them: their files under their own names, served over HTTPS from this machine.
+
+A node runs the article's download scripts unchanged; only its /etc/hosts and its trusted CAs are the lab's.
+Run as `python -m hardway.lab.mirror --root DIR --listen ADDRESS:443 --cert FILE --key FILE`. Below DIR lies one directory
+for each site, chosen by the Host header; a Host that is no site is served from DIR itself (the apt repository: /debian/).
+"""
+
+import argparse
+import gzip
+import hashlib
+import shutil
+import ssl
+import sys
+import tarfile
+from collections.abc import Sequence
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from hardway.lab.apt import build_repo
+from hardway.lab.paths import Say, cache_dir, fresh_dir, link_or_copy, locked
+from hardway.lab.sources import Binaries, ReleaseFile, checksum_text, release_files
+
+SITES = ("dl.k8s.io", "github.com")
+"""Host names that nodes must resolve to the mirror."""
+
+HANDSHAKE_SECONDS = 30.0
+
+
+def ensure_mirror(binaries: Binaries, tree: Path, packages: Sequence[str], say: Say) -> Path:
+    """The directory to serve, made once: the release sites, and below `debian` the packages that `tree` lacks.
+
+    Source of the layout: `sources.release_files`. crictl answers 404: it cannot be built from modules.
+    """
+    root = cache_dir() / "mirror" / f"{binaries.key}-{tree.name}"
+    with locked("mirror"):
+        build_mirror_tree(binaries, root, say)
+        build_repo(tree, root / "debian", packages, say)
+    return root
+
+
+def build_mirror_tree(binaries: Binaries, target: Path, say: Say) -> None:
+    """Lay out the sites' own paths below `target`, archives and checksum files in each site's own form."""
+    for site in SITES:
+        if (target / site).exists():
+            continue
+        say(f"laying out {site}")
+        with fresh_dir(target / site) as folder:
+            files = [file for file in release_files(binaries.release) if urlsplit(file.url).hostname == site]
+            for file in files:
+                published = folder / urlsplit(file.url).path.lstrip("/")
+                _publish(file, binaries, published)
+                with published.open("rb") as content:
+                    digest = hashlib.file_digest(content, "sha256").hexdigest()
+                checksum = folder / urlsplit(file.checksum_url).path.lstrip("/")
+                checksum.write_text(checksum_text(file, digest))
+
+
+def _publish(file: ReleaseFile, binaries: Binaries, published: Path) -> None:
+    published.parent.mkdir(parents=True, exist_ok=True)
+    if not file.is_archive:
+        (name,) = file.members
+        link_or_copy(binaries[name], published)
+        return
+    # Level 1: packing is half of the time that the mirror takes to build, and the network is this machine.
+    with (
+        gzip.GzipFile(published, "wb", compresslevel=1, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for name, member in file.members.items():
+            archive.add(binaries[name], member, filter=_released)
+
+
+def _released(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    info.mode, info.mtime, info.uid, info.gid, info.uname, info.gname = 0o755, 0, 0, 0, "root", "root"
+    return info
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves files below the directory of the requested host."""
+
+    protocol_version = "HTTP/1.1"  # one TLS handshake for many files
+
+    def translate_path(self, path: str) -> str:
+        """Path of the file; the base class keeps it below the directory."""
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        server = self.server
+        assert isinstance(server, MirrorServer)
+        self.directory = str(server.root / host if host in server.sites else server.root)
+        return super().translate_path(path)
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """In large pieces: a node fetches 300 MB."""
+        shutil.copyfileobj(source, outputfile, 1 << 20)
+
+
+class MirrorServer(ThreadingHTTPServer):
+    """HTTPS server with a thread for each connection."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], root: Path, context: ssl.SSLContext) -> None:
+        self.root = root
+        self.sites = frozenset(folder.name for folder in root.iterdir() if folder.is_dir())
+        self.context = context
+        super().__init__(address, Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands in the connection's own thread, so that one that stays silent holds up nobody."""
+        assert isinstance(request, socket)
+        request.settimeout(HANDSHAKE_SECONDS)
+        with self.context.wrap_socket(request, server_side=True) as secured:
+            Handler(secured, client_address, self)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """One line: a client that hangs up is no reason for a traceback."""
+        print(f"{client_address}: {sys.exception()}", file=sys.stderr)
+
+
+def serve(root: Path, address: str, port: int, certificate: Path, key: Path) -> None:
+    """Serve until the process is ended."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with MirrorServer((address, port), root, context) as server:
+        server.serve_forever()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m hardway.lab.mirror`."""
+    parser = argparse.ArgumentParser(prog="python -m hardway.lab.mirror", description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="directory with one directory for each site")
+    parser.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
+    parser.add_argument("--cert", type=Path, required=True)
+    parser.add_argument("--key", type=Path, required=True)
+    options = parser.parse_args(argv)
+    address, port = str(options.listen).rsplit(":", 1)
+    serve(options.root, address, int(port), options.cert, options.key)
+
+
+if __name__ == "__main__":
+    main()
