@@ -1,0 +1,35 @@
+"""Entry point of the command `hardway`."""
+
+import sys
+
+import typer
+
+from hardway.cli import apply, chapters, check, lab, plan, render, ui
+from hardway.errors import HardwayError
+
+app = typer.Typer(
+    name="hardway",
+    help="Kubernetes the hard way: every file and every command of a cluster, in the open.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 error, 2 wrong input, 3 a step failed, 4 node not reachable, 5 locked, 6 refused, 7 lab.",
+)
+app.command()(plan.plan)
+app.command()(apply.apply)
+app.command()(check.check)
+app.command()(chapters.chapters)
+app.add_typer(render.app, name="render")
+app.add_typer(lab.app, name="lab")
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends with a message and the error's exit code, never with a traceback."""
+    try:
+        app(standalone_mode=True)
+    except HardwayError as error:
+        ui.failure(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        ui.say("interrupted: run the same command again, it continues where the nodes stand")
+        sys.exit(130)

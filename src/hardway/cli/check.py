@@ -1,0 +1,43 @@
+"""hardway check: is it so?"""
+
+import asyncio
+
+import typer
+
+from hardway.cli import ui
+from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read, select
+from hardway.engine.run import open_session
+from hardway.engine.verify import Answer, verify
+from hardway.model import Cluster
+from hardway.workflows.stage import Stage
+
+
+async def _check(cluster: Cluster, stages: tuple[Stage, ...], nodes: list[str]) -> tuple[Answer, ...]:
+    async with open_session(cluster, nodes) as session:
+        return await verify(session, stages)
+
+
+def check(file: File = DEFAULT_FILE, node: Nodes = None, only: Only = None, json: Json = False) -> None:
+    """Ask every check of every chapter. Changes nothing. Exits 3 when a check says no."""
+    cluster = read(file, node)
+    answers = asyncio.run(_check(cluster, select(only=only), node or []))
+    if json:
+        ui.as_json(
+            [
+                {
+                    "node": answer.node,
+                    "chapter": answer.chapter,
+                    "check": answer.check.name,
+                    "key": answer.check.key,
+                    "severity": str(answer.check.severity),
+                    "yes": answer.yes,
+                    "reason": answer.reason,
+                    "hint": answer.check.hint,
+                }
+                for answer in answers
+            ]
+        )
+    else:
+        ui.answers(answers)
+    if any(answer.is_failure for answer in answers):
+        raise typer.Exit(3)

@@ -1,0 +1,48 @@
+"""Options that several verbs share, and the way from a cluster.yaml to the stages that are meant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardway.config import load
+from hardway.errors import UsageError
+from hardway.model import Cluster
+from hardway.workflows.apply import APPLY
+from hardway.workflows.stage import Stage
+
+File = Annotated[Path, typer.Option("--file", "-f", help="kubeadm's documents and the Inventory")]
+Nodes = Annotated[list[str] | None, typer.Option("--node", help="Only this node (full or short name); repeatable")]
+From = Annotated[str, typer.Option("--from", help="Begin with this chapter")]
+Until = Annotated[str, typer.Option("--until", help="End with this chapter")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="Only this chapter; repeatable")]
+Json = Annotated[bool, typer.Option("--json", help="Data for programs on stdout")]
+
+DEFAULT_FILE = Path("cluster.yaml")
+
+
+def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
+    """The cluster of a file; UsageError for a node that it does not have."""
+    cluster = load(file)
+    for name in nodes or ():
+        try:
+            cluster.node(name)
+        except KeyError:
+            known = ", ".join(node.host_name for node in cluster.nodes)
+            raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {known}") from None
+    return cluster
+
+
+def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> tuple[Stage, ...]:
+    """The stages between two chapters, or of some chapters; UsageError for an unknown chapter."""
+    names = [stage.chapter.name for stage in APPLY]
+    for name in (first, last, *(only or ())):
+        if name and name not in names:
+            raise UsageError(f"there is no chapter `{name}`", hint="hardway chapters lists them")
+    if only:
+        return tuple(stage for stage in APPLY if stage.chapter.name in only)
+    # A chapter can stand in several workflows; the range is meant in each node's own order.
+    begin = names.index(first) if first else 0
+    end = len(names) - 1 - names[::-1].index(last) if last else len(names) - 1
+    return APPLY[begin : end + 1]

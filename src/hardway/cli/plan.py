@@ -1,0 +1,39 @@
+"""hardway plan: what would change."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from hardway.cli import ui
+from hardway.cli.options import DEFAULT_FILE, File, From, Json, Nodes, Only, Until, read, select
+from hardway.engine.plan import Plan
+from hardway.engine.run import make_plan, open_session
+from hardway.model import Cluster
+from hardway.workflows.stage import Stage
+
+
+async def _plan(cluster: Cluster, stages: tuple[Stage, ...], nodes: list[str]) -> Plan:
+    async with open_session(cluster, nodes) as session:
+        return await make_plan(session, stages)
+
+
+def plan(
+    file: File = DEFAULT_FILE,
+    node: Nodes = None,
+    from_: From = "",
+    until: Until = "",
+    only: Only = None,
+    json: Json = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the differences of files")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when something would change")] = False,
+) -> None:
+    """Show per node and chapter what `apply` would change. Changes nothing."""
+    cluster = read(file, node)
+    value = asyncio.run(_plan(cluster, select(from_, until, only), node or []))
+    if json:
+        ui.as_json(value.to_data())
+    else:
+        ui.plan(value, diffs=diff)
+    if exit_code and value.pending:
+        raise typer.Exit(10)

@@ -1,0 +1,149 @@
+"""How things look. Data goes to stdout, talk to stderr; nothing depends on colour."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from hardway.engine.events import Event, RunDone, StageDone, StageStarted, StepDone
+from hardway.engine.plan import Change, Plan, Status, title
+from hardway.engine.verify import Answer
+from hardway.errors import HardwayError
+from hardway.steps import Severity
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """One line of talk."""
+    err.print(text, markup=False)
+
+
+def data(text: str) -> None:
+    """Data for people or programs."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def as_json(value: Any) -> None:
+    """Data for programs."""
+    data(json.dumps(value, indent=2))
+
+
+def failure(error: HardwayError) -> None:
+    """An error in its own words: the label in red, the hint in cyan."""
+    head, *rest = error.render().splitlines()
+    label, _, text = head.partition(" ")
+    err.print(f"[bold red]{label}[/]", end=" ")
+    err.print(text, markup=False)
+    for line in rest:
+        style = "cyan" if line.startswith("hint:") else None
+        err.print(line, markup=False, style=style)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A plain table on stdout."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        grid.add_column(header, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+
+
+_SIGN = {Status.SAME: " ", Status.CHANGE: "~", Status.KNOWN_AFTER: "?"}
+
+
+def plan(value: Plan, *, diffs: bool) -> None:
+    """A plan by node and chapter."""
+    place = ("", "")
+    for change in value.pending:
+        here = (change.item.node, change.item.chapter)
+        if here != place:
+            out.print(f"\n[bold]{here[0]}[/]  {here[1]}")
+            place = here
+        _change(change, diffs)
+    counts = {status: sum(c.status is status for c in value.changes) for status in Status}
+    if value.pending:
+        out.print()
+    out.print(
+        f"{counts[Status.CHANGE]} to change, {counts[Status.KNOWN_AFTER]} known after apply,"
+        f" {counts[Status.SAME]} the same"
+    )
+
+
+def _change(change: Change, diffs: bool) -> None:
+    primitive = change.item.primitive
+    style = "yellow" if change.status is Status.CHANGE else "cyan"
+    out.print(f"  [{style}]{_SIGN[change.status]}[/] {primitive.step}: ", end="")
+    out.print(title(primitive) + (f" ({change.reason})" if change.reason else ""), markup=False)
+    if diffs:
+        for line in change.diff:
+            color = {"+": "green", "-": "red"}.get(line[:1])
+            out.print("      " + line, style=color, markup=False)
+
+
+def answers(values: Sequence[Answer]) -> None:
+    """Answers of checks: what is wrong in full, what is right as a count per node."""
+    for answer in values:
+        if answer.yes:
+            continue
+        warning = answer.check.severity is Severity.WARNING
+        label = "[yellow]warning[/]" if warning else "[bold red]no[/]"
+        out.print(f"{label} {answer.node}  {answer.chapter}: ", end="")
+        out.print(f"{answer.check.name}: {answer.reason}", markup=False)
+        if answer.check.hint:
+            out.print(f"    hint: {answer.check.hint}", style="cyan", markup=False)
+    bad = sum(answer.is_failure for answer in values)
+    warned = sum(not answer.yes for answer in values) - bad
+    out.print(f"{len(values) - bad - warned} checks say yes, {warned} warn, {bad} say no")
+
+
+class Progress:
+    """Follows a run: a live table of nodes on a terminal, lines elsewhere."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self._state: dict[str, tuple[str, str]] = dict.fromkeys(nodes, ("", ""))
+        self._changed = dict.fromkeys(nodes, 0)
+        self._live = Live(self._render(), console=err, refresh_per_second=8) if err.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.update(self._render())
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case StageStarted():
+                self._state[event.node] = (event.chapter, "")
+            case StepDone():
+                self._state[event.node] = (event.chapter, event.title)
+                self._changed[event.node] += event.result == "changed"
+            case StageDone():
+                self._state[event.node] = (event.chapter, "done")
+                if not self._live:
+                    say(
+                        f"{event.seconds:7.1f} s  {event.node}: {event.chapter}: {event.changed} changed"
+                        f" ({event.took:.1f} s)"
+                    )
+            case RunDone():
+                pass
+        if self._live:
+            self._live.update(self._render())
+
+    def _render(self) -> Table:
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for header in ("NODE", "CHAPTER", "CHANGED", "STEP"):
+            grid.add_column(header, overflow="ellipsis", no_wrap=True)
+        for node, (chapter, step) in self._state.items():
+            grid.add_row(node.split(".")[0], chapter, str(self._changed[node]), step)
+        return grid

@@ -1,0 +1,6 @@
+"""cluster.yaml to Cluster: kubeadm's documents and the Inventory, checked, defaulted and frozen."""
+
+from hardway.config.load import load, loads
+from hardway.config.problems import InvalidConfiguration, Problem
+
+__all__ = ["InvalidConfiguration", "Problem", "load", "loads"]

@@ -1,0 +1,119 @@
+"""YAML documents that remember where each value stands."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from hardway.config.problems import Problem
+
+Path = tuple[str | int, ...]
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Place of a value: line from 1, column from 0, width in characters."""
+
+    line: int
+    column: int
+    width: int
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """One YAML document: its value and the place of everything in it."""
+
+    value: dict[str, Any]
+    marks: dict[Path, Mark]
+    kind: str
+    api_version: str
+
+    def problem(self, path: Path, message: str, hint: str = "") -> Problem:
+        """A problem at a place of this document, or at the nearest place above it that exists."""
+        known = path
+        while known not in self.marks and known:
+            known = known[:-1]
+        mark = self.marks.get(known, Mark(1, 0, 1))
+        return Problem(message, self.label(path), mark.line, mark.column, mark.width, hint)
+
+    def label(self, path: Path) -> str:
+        """The place as people write it, e.g. `Inventory.nodes[2].address`."""
+        text = self.kind
+        for part in path:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        return text
+
+
+def parse(text: str) -> tuple[list[SourceDocument], list[Problem]]:
+    """All documents of a file, and what keeps the others from being read."""
+    problems: list[Problem] = []
+    documents: list[SourceDocument] = []
+    try:
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column) if mark else (0, 0)
+        return [], [Problem(f"not YAML: {error.problem or error.context}", line=line, column=column)]
+    except (yaml.YAMLError, RecursionError) as error:
+        return [], [Problem(f"not YAML: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}")]
+    for node in nodes:
+        if node is None:
+            continue
+        marks: dict[Path, Mark] = {}
+        try:
+            value = _build(node, (), marks, problems, 0)
+        except (ValueError, yaml.YAMLError, RecursionError) as error:
+            problems.append(Problem(f"not readable: {error}", line=node.start_mark.line + 1))
+            continue
+        if value is None:
+            continue
+        place = Problem("", line=node.start_mark.line + 1, column=node.start_mark.column)
+        if not isinstance(value, dict):
+            problems.append(Problem("a document must be a mapping with apiVersion and kind", line=place.line))
+            continue
+        kind, api = value.get("kind"), value.get("apiVersion")
+        if not isinstance(kind, str) or not isinstance(api, str):
+            problems.append(Problem("a document needs `apiVersion` and `kind`", line=place.line, column=place.column))
+            continue
+        documents.append(SourceDocument(value, marks, kind, api))
+    return documents, problems
+
+
+def _build(node: yaml.Node, path: Path, marks: dict[Path, Mark], problems: list[Problem], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    start, end = node.start_mark, node.end_mark
+    width = end.column - start.column if end.line == start.line else 1
+    marks.setdefault(path, Mark(start.line + 1, start.column, width))
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ValueError("a key must be a word")
+            key = str(key_node.value)
+            here = (*path, key)
+            if key in result:
+                problems.append(
+                    Problem(
+                        f"`{key}` stands twice",
+                        line=key_node.start_mark.line + 1,
+                        column=key_node.start_mark.column,
+                        width=len(key),
+                    )
+                )
+            if isinstance(value_node, yaml.ScalarNode):
+                result[key] = _build(value_node, here, marks, problems, depth + 1)
+            else:
+                marks[here] = Mark(key_node.start_mark.line + 1, key_node.start_mark.column, len(key))
+                result[key] = _build(value_node, here, marks, problems, depth + 1)
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(item, (*path, number), marks, problems, depth + 1) for number, item in enumerate(node.value)]
+    constructor = yaml.constructor.SafeConstructor()
+    value = constructor.construct_object(node)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        # Dates and binary values: kubeadm's documents have none, so the text was meant.
+        return node.value
+    return value

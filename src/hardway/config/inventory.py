@@ -1,0 +1,97 @@
+"""The Inventory document: the machines, and what kubeadm's API cannot say. Reference: docs/inventory.md."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from hardway.config.kubeadm import Strict, Taint, TypeMeta
+
+API_VERSION = "hardway.dev/v1alpha1"
+
+
+class Ssh(Strict):
+    """How machines are reached; what is left out is left to ssh_config."""
+
+    host: str = ""
+    port: int = Field(default=0, ge=0, le=65535)
+    user: str = ""
+    identity_file: str = ""
+    config_file: str = ""
+    transport: Literal["", "asyncssh", "openssh", "local"] = ""
+
+
+class NodeFacts(Strict):
+    """What renderers believe of a machine that they do not ask."""
+
+    os_family: Literal["debian", "redhat"] = "debian"
+    arch: Literal["amd64", "arm64"] = "amd64"
+    resolved: bool = False
+    ca_directories: list[str] = Field(
+        default_factory=lambda: ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"]
+    )
+
+
+class NodeEntry(Strict):
+    """One machine."""
+
+    name: str
+    address: str
+    roles: list[Literal["control-plane", "worker", "load-balancer"]] = Field(min_length=1)
+    pod_cidr: str = Field(default="", alias="podCIDR")
+    ssh: Ssh = Field(default_factory=Ssh)
+    facts: NodeFacts = Field(default_factory=NodeFacts)
+    taints: list[Taint] | None = None
+    kubelet_extra_args: dict[str, str] = Field(default_factory=dict)
+
+
+class Download(Strict):
+    """Another version or source of one component."""
+
+    version: str = ""
+    repository: str = ""
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+
+
+class Downloads(Strict):
+    """Where chapter 8 fetches from."""
+
+    mirror: str = ""
+    """URL below which the release sites' hosts are directories: MIRROR/dl.k8s.io/v1.30.4/..."""
+    skip: list[str] = Field(default_factory=list)
+    components: dict[str, Download] = Field(default_factory=dict)
+
+
+class Containerd(Strict):
+    """containerd."""
+
+    cri: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the CRI plugin that are merged into ours."""
+
+
+class PodNetwork(Strict):
+    """The pod network."""
+
+    kind: Literal["none", "bridge"] = "none"
+
+
+class LoadBalancer(Strict):
+    """What stands in front of the API."""
+
+    address: str = ""
+    port: int = Field(default=6443, ge=1, le=65535)
+
+
+class Inventory(TypeMeta):
+    """Machines and all that kubeadm's documents do not say."""
+
+    base_domain: str
+    nodes: list[NodeEntry] = Field(min_length=1)
+    ssh: Ssh = Field(default_factory=Ssh)
+    downloads: Downloads = Field(default_factory=Downloads)
+    containerd: Containerd = Field(default_factory=Containerd)
+    network: PodNetwork = Field(default_factory=PodNetwork)
+    load_balancer: LoadBalancer = Field(default_factory=LoadBalancer)
+    files: dict[str, str] = Field(default_factory=dict)
+    """Path on the masters to a file beside cluster.yaml."""
+    manifests: list[str] = Field(default_factory=list)
+    token_ttl: str = "2h0m0s"

@@ -1,0 +1,167 @@
+"""Mirrors of kubeadm's documents (kubeadm.k8s.io/v1beta3, `app/apis/kubeadm/v1beta3/types.go`)."""
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Strict(BaseModel):
+    """Fields as the API spells them; anything else is an error."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class TypeMeta(Strict):
+    """What every document begins with."""
+
+    api_version: str
+    kind: str
+
+
+class ImageMeta(Strict):
+    """Another place for an image."""
+
+    image_repository: str = ""
+    image_tag: str = ""
+
+
+class HostPathMount(Strict):
+    """A directory or file of the host in a static pod."""
+
+    name: str
+    host_path: str
+    mount_path: str
+    read_only: bool = False
+    path_type: str = ""
+
+
+class ControlPlaneComponent(Strict):
+    """controllerManager and scheduler."""
+
+    extra_args: dict[str, str] = Field(default_factory=dict)
+    extra_volumes: list[HostPathMount] = Field(default_factory=list)
+
+
+class ApiServer(ControlPlaneComponent):
+    """apiServer."""
+
+    cert_sans: list[str] = Field(default_factory=list, alias="certSANs")
+    timeout_for_control_plane: str = "4m0s"
+
+
+class LocalEtcd(ImageMeta):
+    """etcd.local."""
+
+    data_dir: str = "/var/lib/etcd"
+    extra_args: dict[str, str] = Field(default_factory=dict)
+    server_cert_sans: list[str] = Field(default_factory=list, alias="serverCertSANs")
+    peer_cert_sans: list[str] = Field(default_factory=list, alias="peerCertSANs")
+
+
+class Etcd(Strict):
+    """etcd: this version of hardway builds stacked etcd."""
+
+    local: LocalEtcd = Field(default_factory=LocalEtcd)
+
+
+class Networking(Strict):
+    """networking."""
+
+    service_subnet: str = "10.96.0.0/12"
+    pod_subnet: str = ""
+    dns_domain: str = "cluster.local"
+
+
+class ClusterConfiguration(TypeMeta):
+    """What all masters share."""
+
+    kubernetes_version: str
+    cluster_name: str = "kubernetes"
+    control_plane_endpoint: str
+    networking: Networking = Field(default_factory=Networking)
+    etcd: Etcd = Field(default_factory=Etcd)
+    api_server: ApiServer = Field(default_factory=ApiServer)
+    controller_manager: ControlPlaneComponent = Field(default_factory=ControlPlaneComponent)
+    scheduler: ControlPlaneComponent = Field(default_factory=ControlPlaneComponent)
+    dns: ImageMeta = Field(default_factory=ImageMeta)
+    certificates_dir: str = "/etc/kubernetes/pki"
+    image_repository: str = "registry.k8s.io"
+    feature_gates: dict[str, bool] = Field(default_factory=dict)
+
+
+class Taint(Strict):
+    """A taint."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+
+class NodeRegistration(Strict):
+    """nodeRegistration."""
+
+    name: str = ""
+    cri_socket: str = "unix:///var/run/containerd/containerd.sock"
+    taints: list[Taint] | None = None
+    kubelet_extra_args: dict[str, str] = Field(default_factory=dict)
+    ignore_preflight_errors: list[str] = Field(default_factory=list)
+    image_pull_policy: str = "IfNotPresent"
+
+
+class ApiEndpoint(Strict):
+    """localAPIEndpoint."""
+
+    advertise_address: str = ""
+    bind_port: int = Field(default=6443, ge=1, le=65535)
+
+
+class BootstrapToken(Strict):
+    """A token that the user wants; hardway mints its own, so only its life is used."""
+
+    token: str = ""
+    description: str = ""
+    ttl: str = "24h0m0s"
+    expires: str = ""
+    usages: list[str] = Field(default_factory=list)
+    groups: list[str] = Field(default_factory=list)
+
+
+class InitConfiguration(TypeMeta):
+    """The first master."""
+
+    bootstrap_tokens: list[BootstrapToken] = Field(default_factory=list)
+    node_registration: NodeRegistration = Field(default_factory=NodeRegistration)
+    local_api_endpoint: ApiEndpoint = Field(default_factory=ApiEndpoint, alias="localAPIEndpoint")
+    certificate_key: str = ""
+    skip_phases: list[str] = Field(default_factory=list)
+
+
+class JoinControlPlane(Strict):
+    """controlPlane of JoinConfiguration."""
+
+    local_api_endpoint: ApiEndpoint = Field(default_factory=ApiEndpoint, alias="localAPIEndpoint")
+    certificate_key: str = ""
+
+
+class BootstrapTokenDiscovery(Strict):
+    """discovery.bootstrapToken: hardway mints the token and knows the pin."""
+
+    token: str = ""
+    api_server_endpoint: str = ""
+    ca_cert_hashes: list[str] = Field(default_factory=list)
+    unsafe_skip_ca_verification: bool = Field(default=False, alias="unsafeSkipCAVerification")
+
+
+class Discovery(Strict):
+    """discovery."""
+
+    bootstrap_token: BootstrapTokenDiscovery = Field(default_factory=BootstrapTokenDiscovery)
+
+
+class JoinConfiguration(TypeMeta):
+    """What all joining nodes share."""
+
+    node_registration: NodeRegistration = Field(default_factory=NodeRegistration)
+    ca_cert_path: str = "/etc/kubernetes/pki/ca.crt"
+    discovery: Discovery = Field(default_factory=Discovery)
+    control_plane: JoinControlPlane | None = None
+    skip_phases: list[str] = Field(default_factory=list)
