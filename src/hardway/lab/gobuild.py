@@ -142,7 +142,7 @@ def build(component: GoComponent, targets: Mapping[str, Path], say: Say) -> None
         say(f"building {name} ({component.component}, {number} of {len(targets)})")
         started = time.monotonic()
         target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_name(f".{target.name}.new")
+        half = _half(target)
         run(
             [
                 # The machine has other work: a build may take all that is left, not more.
@@ -223,7 +223,7 @@ def _install(file: ReleaseFile, paths: Mapping[str, Path], fetch: Fetch) -> None
 def _place(source: Path, target: Path) -> None:
     """Copy beside the target first (another file system may lie between), then rename."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.new")
+    half = _half(target)
     shutil.copyfile(source, half)
     half.chmod(0o755)
     half.rename(target)
@@ -236,10 +236,15 @@ def _compile_pause(source: Path, target: Path) -> None:
             "pause.c is not the file that was expected", str(source), hint="its hash is pinned in lab/sources.py"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.new")
+    half = _half(target)
     flags = ("-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{PAUSE_VERSION}")
     run(["gcc", *flags, "-s", "-o", half, source], where="lab build of pause", hint=INSTALL_HINT)
     half.rename(target)
+
+
+def _half(target: Path) -> Path:
+    """Where the file grows. Of this process alone: a compiler orphaned by a kill may still be writing the last one's."""
+    return target.with_name(f".{target.name}.{os.getpid()}.new")
 
 
 def _sha256(path: Path) -> str:

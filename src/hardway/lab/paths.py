@@ -39,10 +39,14 @@ def locked(name: str) -> Iterator[None]:
 def fresh_dir(target: Path) -> Iterator[Path]:
     """An empty directory that takes the place of `target` when the block ends well, and is removed when it does not.
 
-    A build that is killed so leaves at worst a `.new-…` directory, never a half-filled target.
+    A build that is killed so leaves at worst a `.new-…` directory, never a half-filled target; the next build removes it.
+    Whoever shares the cache with others holds a lock around this.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+    prefix = f".new-{target.name}-"
+    for abandoned in target.parent.glob(f"{prefix}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     try:
         content = temporary / target.name
         content.mkdir(mode=0o755)
