@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hardway import versions
@@ -21,15 +21,18 @@ from hardway.errors import LabError
 from hardway.lab.command import run
 from hardway.lab.paths import Say, cache_dir, locked
 from hardway.lab.sources import (
+    KUBERNETES_BUILDS,
     NAMES,
     PAUSE_SOURCE_SHA256,
     PAUSE_VERSION,
     Binaries,
     GoComponent,
+    KubernetesBuild,
     ReleaseFile,
     binaries_in,
     expected_digest,
     go_components,
+    kubernetes_component,
     release_files,
 )
 from hardway.versions import Release
@@ -113,9 +116,28 @@ def from_go(release: Release, say: Say) -> Binaries:
         if not paths["pause"].exists():
             say("compiling pause")
             _compile_pause(
-                _module_dir("k8s.io/kubernetes", release.kubernetes) / "build/pause/linux/pause.c", paths["pause"]
+                Path(_module("k8s.io/kubernetes", release.kubernetes)["Dir"]) / "build/pause/linux/pause.c",
+                paths["pause"],
             )
     return _binaries("go", release)
+
+
+def ensure_kubernetes(version: str, names: Sequence[str], say: Say) -> Mapping[str, Path]:
+    """Some binaries of any published Kubernetes version, built from its module: the oracle of the parity tests.
+
+    The Go line is the one that the version itself asks for (its file .go-version), the date that of its tag.
+    LabError when the version is not published whole, which happens for some patch versions.
+    """
+    targets = {name: cache_dir() / "binaries" / "go" / f"kubernetes-{version}" / name for name in names}
+    with locked("binaries"):
+        missing = {name: path for name, path in targets.items() if not path.exists()}
+        if missing:
+            build(
+                kubernetes_component(version, KUBERNETES_BUILDS.get(version) or _published_build(version)),
+                missing,
+                say,
+            )
+    return targets
 
 
 def build(component: GoComponent, targets: Mapping[str, Path], say: Say) -> None:
@@ -252,15 +274,23 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _module_dir(module: str, version: str) -> Path:
-    """Where the go command keeps the module's files; fetches it if need be."""
+def _published_build(version: str) -> KubernetesBuild:
+    """Stamps of a version that is not in our table. The commit is not part of what a module says about itself."""
+    module = _module("k8s.io/kubernetes", version)
+    toolchain = f"go{(Path(module['Dir']) / '.go-version').read_text().strip()}"
+    return KubernetesBuild("unknown", json.loads(Path(module["Info"]).read_text())["Time"], toolchain)
+
+
+def _module(module: str, version: str) -> dict[str, str]:
+    """What the go command knows of the module: `Dir` with its files, `Info`; fetches it if need be."""
     answer = run(
         ["go", "mod", "download", "-json", f"{module}@{version}"],
         where=f"Go module {module}@{version}",
         hint=INSTALL_HINT,
         cwd=Path(tempfile.gettempdir()),
     )
-    return Path(json.loads(answer)["Dir"])
+    facts: dict[str, str] = json.loads(answer)
+    return facts
 
 
 def _go_mod(component: GoComponent) -> str:
@@ -269,7 +299,7 @@ def _go_mod(component: GoComponent) -> str:
     lines += [f"require {module} {version}" for module, version in component.requires]
     if component.staging:
         module, version = component.requires[0]
-        text = (_module_dir(module, version) / "go.mod").read_text()
+        text = (Path(_module(module, version)["Dir"]) / "go.mod").read_text()
         published = f"v0.{version.split('.', 1)[1]}"
         lines += [f"replace {name} => {name} {published}" for name in staging_modules(text)]
     return "\n".join(lines) + "\n"

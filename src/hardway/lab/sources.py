@@ -205,33 +205,41 @@ class GoComponent:
     """The first module replaces others by `./staging/…`: take those at v0.MINOR.PATCH instead."""
 
 
-KUBERNETES_COMMITS = {"v1.30.4": ("a51b3b711150f57ffc1f526a640ec058514ed596", "2024-08-14T19:02:46Z")}
+@dataclass(frozen=True)
+class KubernetesBuild:
+    """What a Kubernetes release says about itself, and the Go that it is built with."""
+
+    commit: str
+    date: str
+    toolchain: str
+
+
+KUBERNETES_BUILDS = {
+    # Released with go1.22.5; the last patch of that line. Go 1.26 is too new: its net/url breaks kubeadm 1.30's proxy check.
+    "v1.30.4": KubernetesBuild("a51b3b711150f57ffc1f526a640ec058514ed596", "2024-08-14T19:02:46Z", "go1.22.12"),
+}
 """gitCommit and buildDate as `kubeadm version` of the release prints them."""
 
-KUBERNETES_TOOLCHAINS = {"1.30": "go1.22.12"}
-"""The Go line that the minor was released with. A newer one breaks it: with Go 1.26 kubeadm 1.30 refuses an IPv4 service CIDR."""
-
 TOOLCHAIN = "go1.21.13"
-"""For the rest, all of 2023 and 2024. runc 1.1.12 refuses to start its init with Go 1.22."""
+"""For the rest: all were released with Go 1.20 or 1.21, of which this is the last patch."""
 
 
-def kubernetes_component(release: Release) -> GoComponent:
+def kubernetes_component(version: str, build: KubernetesBuild) -> GoComponent:
     """The Kubernetes binaries; without the stamps they say v0.0.0 and kubeadm refuses to work with them."""
-    commit, date = KUBERNETES_COMMITS[release.kubernetes]
-    major, minor = release.minor.split(".")
+    major, minor, _ = version.removeprefix("v").split(".")
     values = {
-        "gitVersion": release.kubernetes,
+        "gitVersion": version,
         "gitMajor": major,
         "gitMinor": minor,
         "gitTreeState": "clean",
-        "gitCommit": commit,
-        "buildDate": date,
+        "gitCommit": build.commit,
+        "buildDate": build.date,
     }
     return GoComponent(
-        f"kubernetes-{release.kubernetes}",
-        (("k8s.io/kubernetes", release.kubernetes),),
+        f"kubernetes-{version}",
+        (("k8s.io/kubernetes", version),),
         {name: f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES},
-        KUBERNETES_TOOLCHAINS[release.minor],
+        build.toolchain,
         {
             f"{package}.{key}": value
             for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -247,7 +255,7 @@ def go_components(release: Release) -> tuple[GoComponent, ...]:
     plugins = "github.com/containernetworking/plugins"
     coredns_version = release.coredns_image_tag.removeprefix("v")
     return (
-        kubernetes_component(release),
+        kubernetes_component(release.kubernetes, KUBERNETES_BUILDS[release.kubernetes]),
         GoComponent(
             f"etcd-{release.etcd}",
             tuple((f"go.etcd.io/etcd/{part}/v3", release.etcd) for part in ("server", "etcdctl", "etcdutl")),
