@@ -86,7 +86,7 @@ def table(cluster: Cluster, node: Node) -> Iterator[Check]:
         "the cgroups that the kubelet needs",
         "[ -e /sys/fs/cgroup/cgroup.controllers ] && exit 0\n"
         "for name in cpu cpuacct cpuset devices freezer memory pids; do\n"
-        '  grep -q "^$name[[:space:]].*[[:space:]]1$" /proc/cgroups || { echo "no cgroup $name"; exit 1; }\ndone\n',
+        '  grep -q "^${name}[[:space:]].*[[:space:]]1$" /proc/cgroups || { echo "no cgroup $name"; exit 1; }\ndone\n',
     )
     yield _check(
         "Hostname",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hardway.model import Cluster, Node
 from hardway.steps import Await, Primitive, Run, Write, lower
-from hardway.steps.shell import INPUTS, body, input_file, octal, quote
+from hardway.steps.shell import INPUTS, body, for_each, input_file, octal, quote
 from hardway.workflows.inputs import RUN_INPUTS, RunInput, find
 from hardway.workflows.stage import Stage
 
@@ -82,10 +82,11 @@ def script(cluster: Cluster, stage: Stage, node: Node, primitives: tuple[Primiti
     parts = ["#!/usr/bin/env bash", *about, "set -euo pipefail", ""]
     if needed:
         parts += [
-            f"for input in {' '.join(quote(input_file(name)) for name in needed)}; do",
-            '  [ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }',
-            "done",
-            "",
+            for_each(
+                "input",
+                [quote(input_file(name)) for name in needed],
+                '[ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }\n',
+            ),
         ]
     previous = ""
     for primitive in primitives:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from hardway.model import OsFamily
-from hardway.pki import openssl
+from hardway.pki import openssl, questions
 from hardway.steps import yaml
 from hardway.steps.checks import Check
 from hardway.steps.primitives import Await, Primitive, Run, Write
@@ -60,7 +60,7 @@ def lower(step: Step) -> tuple[Primitive, ...]:
                     step.id,
                     f"issue {step.spec.certificate}",
                     openssl.issue(step.spec),
-                    Check(f"{step.spec.certificate} to be issued", openssl.issued(step.spec)),
+                    Check(f"{step.spec.certificate} to be issued", questions.issued(step.spec)),
                     why=step.spec.purpose,
                 ),
             )
@@ -70,7 +70,7 @@ def lower(step: Step) -> tuple[Primitive, ...]:
                     step.id,
                     f"make the key pair {step.spec.private_key}",
                     openssl.make_key_pair(step.spec),
-                    Check(f"the key pair {step.spec.private_key} to exist", openssl.key_pair_made(step.spec)),
+                    Check(f"the key pair {step.spec.private_key} to exist", questions.key_pair_made(step.spec)),
                     why=step.spec.purpose,
                 ),
             )
@@ -80,7 +80,7 @@ def lower(step: Step) -> tuple[Primitive, ...]:
                     step.id,
                     f"write {step.spec.path}",
                     openssl.write_kubeconfig(step.spec),
-                    Check(f"{step.spec.path} to be written", openssl.kubeconfig_written(step.spec)),
+                    Check(f"{step.spec.path} to be written", questions.kubeconfig_written(step.spec)),
                     why=step.spec.purpose,
                 ),
             )

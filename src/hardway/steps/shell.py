@@ -33,6 +33,15 @@ def heredoc(command: str, text: str) -> str:
     return f"{command} <<'{mark}'\n{body}{mark}\n"
 
 
+def for_each(variable: str, values: Iterable[str], body: str) -> str:
+    """The body once for each of the values (already quoted); a single value needs no loop."""
+    listed = list(values)
+    if len(listed) == 1:
+        return f"{variable}={listed[0]}\n{body}"
+    indented = "".join(f"  {line}" for line in body.splitlines(keepends=True))
+    return f"for {variable} in {' '.join(listed)}; do\n{indented}done\n"
+
+
 def octal(mode: int) -> str:
     """A mode as chmod and stat print it, e.g. 0644."""
     return f"{mode:04o}"

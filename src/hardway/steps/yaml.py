@@ -43,7 +43,7 @@ class _GoDumper(_Dumper):
     """Sequences at the indentation of their key, as sigs.k8s.io/yaml writes them."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        return yaml.SafeDumper.increase_indent(self, flow, True)
+        return yaml.SafeDumper.increase_indent(self, flow, indentless)
 
 
 _GoDumper.add_representer(str, _string)
