@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
-from hardway.pki import catalog
-from hardway.steps import Certificate, Directory, KeyPair, Step
+from hardway.pki import catalog, openssl, questions
+from hardway.steps import Certificate, Check, Command, Directory, KeyPair, Step
 
 
 def pki_directories(cluster: Cluster) -> Iterator[Step]:
@@ -16,11 +16,21 @@ def pki_directories(cluster: Cluster) -> Iterator[Step]:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    first = node == cluster.first_control_plane
+    specs, pair = catalog.certificates(cluster, node), catalog.service_account_key(cluster)
+    keys = tuple(spec.key for spec in specs) + ((pair.private_key,) if first else ())
     yield from pki_directories(cluster)
-    for spec in catalog.certificates(cluster, node):
+    yield Command(
+        "certs/keys",
+        "make the private keys side by side",
+        openssl.make_keys(keys),
+        Check("the private keys to exist", questions.keys_made(keys)),
+        why="finding primes takes longer than everything else here, and every processor can help",
+    )
+    for spec in specs:
         yield Certificate(f"certs/{spec.name}", spec)
-    if node == cluster.first_control_plane:
-        yield KeyPair("certs/sa", catalog.service_account_key(cluster))
+    if first:
+        yield KeyPair("certs/sa", pair)
 
 
 CERTS = Chapter(

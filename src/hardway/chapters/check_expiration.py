@@ -1,38 +1,48 @@
-"""What the certificates are worth (article chapter 18, `kubeadm certs check-expiration`): questions only."""
+"""What the certificates are worth (article chapter 18, `kubeadm certs check-expiration`): questions only.
+
+More is asked than kubeadm asks: key, CA, names and usages too.
+"""
 
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
-from hardway.pki import catalog, openssl
+from hardway.pki import catalog, questions
 from hardway.pki.kubeconfigs import kubeconfigs
 from hardway.steps import Check, Severity
+from hardway.steps.shell import quote
 
-WARN_SECONDS = 30 * 24 * 3600
+WARN_DAYS = 30
+_DAY = 24 * 3600
+_RENEW = "renew what ends soon: kubeadm certs renew all, then restart the static pods"
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     specs = (*catalog.authorities(cluster), *catalog.leaves(cluster, node))
+    configs = kubeconfigs(cluster, node)
     for spec in specs:
         yield Check(
             f"certificate {spec.name} to fit its key, its CA and its purpose",
-            openssl.issued(spec),
+            questions.issued(spec),
             hint=f"hardway apply --only certs --node {node.name} issues what is missing",
         )
-    for config in kubeconfigs(cluster, node):
+    for config in configs:
         yield Check(
             f"{config.name}.conf to hold a valid certificate of this cluster",
-            openssl.kubeconfig_written(config),
+            questions.kubeconfig_written(config),
             hint=f"hardway apply --only kubeconfig --node {node.name} writes what is missing",
         )
-    files = " ".join(openssl.paths(specs))
+    seconds = WARN_DAYS * _DAY
+    ends = {f"certificate {spec.name}": questions.lasts(spec, seconds) for spec in specs}
+    ends |= {f"{config.name}.conf": questions.lasts(config, seconds) for config in configs}
+    for name, script in ends.items():
+        yield Check(f"{name} to last for {WARN_DAYS} days", script, hint=_RENEW, severity=Severity.WARNING)
+    pki = quote(cluster.paths.pki)
     yield Check(
-        "no certificate to expire within 30 days",
-        f"for file in {files}; do\n"
-        f'  openssl x509 -noout -checkend {WARN_SECONDS} -in "$file" >/dev/null 2>&1 ||\n'
-        '    { echo "$file expires within 30 days"; exit 1; }\ndone\n',
-        hint="renew them: kubeadm certs renew all",
-        severity=Severity.WARNING,
+        "private keys to be readable by root only",
+        f"open=\"$(find {pki} -name '*.key' -perm /077 2>/dev/null)\"\n"
+        '[ -z "$open" ] || { echo "others can read ${open//$\'\\n\'/, }"; exit 1; }\n',
+        hint=f"find {cluster.paths.pki} -name '*.key' -exec chmod 0600 {{}} +",
     )
 
 

@@ -11,70 +11,109 @@ from hardway.chapters.certs import pki_directories
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
-from hardway.steps.shell import heredoc, input_file
+from hardway.steps.shell import input_file, quote
 
 LIMIT = 60
+"""Seconds for the API server to answer and for the controller manager to sign with this node's token."""
 
-VERIFY = """\
-import base64, hashlib, hmac, json, pathlib, sys
-
-work, token_file = map(pathlib.Path, sys.argv[1:3])
-token_id, secret = token_file.read_text().strip().split(".")
-info = json.loads((work / "cluster-info.json").read_text())["data"]
-kubeconfig = info["kubeconfig"]
-jws = info.get("jws-kubeconfig-" + token_id)
-if jws is None:
-    sys.exit("cluster-info is not signed with this token (yet)")
-encode = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")
-header, payload, signature = jws.split(".")
-if payload or json.loads(base64.urlsafe_b64decode(header + "==")) != {"alg": "HS256", "kid": token_id}:
-    sys.exit("the signature of cluster-info has an unexpected form")
-signed = header.encode() + b"." + encode(kubeconfig.encode())
-expected = encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest())
-if not hmac.compare_digest(expected, signature.encode()):
-    sys.exit("the signature of cluster-info does not fit the token")
-authorities = [
-    line.split(":", 1)[1].strip()
-    for line in kubeconfig.splitlines()
-    if line.strip().startswith("certificate-authority-data:")
-]
-if len(authorities) != 1:
-    sys.exit("cluster-info does not describe exactly one cluster")
-(work / "ca.crt").write_bytes(base64.b64decode(authorities[0]))
-(work / "kubeconfig").write_text(kubeconfig)
+SIGNATURE = """\
+base64url() { base64 -w0 | tr '+/' '-_' | tr -d '='; }
+# HMAC-SHA256 of standard input with the key $secret, made of two hashes so that no command line shows the key.
+hmac() {
+  local i byte inner='' outer=''
+  for ((i = 0; i < 64; i++)); do
+    byte=0
+    [ "$i" -ge "${#secret}" ] || printf -v byte '%d' "'${secret:i:1}"
+    printf -v inner '%s\\\\x%02x' "$inner" "$((byte ^ 0x36))"
+    printf -v outer '%s\\\\x%02x' "$outer" "$((byte ^ 0x5c))"
+  done
+  {
+    printf '%b' "$outer"
+    { printf '%b' "$inner"; cat; } | openssl dgst -sha256 -binary
+  } | openssl dgst -sha256 -binary
+}
+# The detached JWS of standard input, as the controller manager makes it with the token $id.$secret.
+signature() {
+  local header
+  header="$(printf '{"alg":"HS256","kid":"%s"}' "$id" | base64url)"
+  printf '%s..%s' "$header" "$({ printf '%s.' "$header"; base64url; } | hmac | base64url)"
+}
 """
-"""Reads work directory and token file from its arguments; leaves ca.crt and kubeconfig in the work directory."""
+
+PIN = """\
+# kubeadm's pin: the SHA-256 of a certificate's public key.
+pin() {
+  openssl x509 -noout -pubkey -in "$1" | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'
+}
+"""
+
+
+def verified_curl(ca: str) -> str:
+    """curl that believes this CA (a quoted path) only.
+
+    Without --capath Debian's curl believes the public CAs of /etc/ssl/certs too.
+    """
+    return f"curl -sS -m 10 --cacert {ca} --capath /dev/null"
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield from pki_directories(cluster)
-    ca, token = f"{cluster.paths.pki}/ca.crt", f"token/{node.name}"
-    url = f"{cluster.endpoint.url}/api/v1/namespaces/kube-public/configmaps/cluster-info"
+    token, pin = f"token/{node.name}", input_file("ca-pin")
+    ca, conf = quote(f"{cluster.paths.pki}/ca.crt"), quote(f"{cluster.paths.kubernetes}/kubelet.conf")
     yield Command(
         "discovery",
         "learn the cluster's CA and verify it",
-        'umask 077\nwork="$(mktemp -d)"\ntrap \'rm -rf "$work"\' EXIT\n'
-        + heredoc('cat >"$work/verify.py"', VERIFY)
-        + f"deadline=$((SECONDS + {LIMIT}))\n"
-        # The one request without verification; no credential is sent, and nothing is believed before the checks.
-        f'until curl -sSf -m 10 -k {url} -o "$work/cluster-info.json" 2>"$work/log" &&\n'
-        f'  python3 "$work/verify.py" "$work" {input_file(token)} 2>"$work/log"; do\n'
-        '  [ "$SECONDS" -lt "$deadline" ] || { cat "$work/log" >&2; exit 1; }\n'
-        "  sleep 0.2\ndone\n"
-        'pin="sha256:$(openssl x509 -noout -pubkey -in "$work/ca.crt" | openssl pkey -pubin -outform DER |'
-        " sha256sum | cut -d' ' -f1)\"\n"
-        f'[ "$pin" = "$(cat {input_file("ca-pin")})" ] || {{ echo "the CA of the cluster has another pin: $pin" >&2; exit 1; }}\n'
-        'mv "$work/kubeconfig" "$work/first"\n'
-        f'curl -sSf -m 10 --cacert "$work/ca.crt" {url} -o "$work/cluster-info.json"\n'
-        f'python3 "$work/verify.py" "$work" {input_file(token)}\n'
-        'cmp -s "$work/first" "$work/kubeconfig" ||\n'
-        "  { echo 'cluster-info differs over verified TLS' >&2; exit 1; }\n"
-        f'if [ -e {ca} ] && ! cmp -s {ca} "$work/ca.crt"; then\n'
-        f"  echo '{ca} is the CA of another cluster: reset this node first' >&2\n  exit 1\nfi\n"
-        f'install -m 0644 "$work/ca.crt" {ca}.new\nmv {ca}.new {ca}\n',
-        Check("the cluster's CA to be known", f"[ -s {ca} ] || {{ echo 'no CA yet'; exit 1; }}\n"),
+        _script(cluster, token),
+        Check(
+            "the cluster's CA to be known",
+            f"[ -s {ca} ] || {{ echo 'no CA yet'; exit 1; }}\n"
+            # A node that has joined trusts this CA already, and its run inputs are gone.
+            f"[ ! -s {conf} ] || exit 0\n"
+            f"[ -s {pin} ] || {{ echo 'the CA was not compared with the pin yet'; exit 1; }}\n"
+            f'{PIN}[ "$(pin {ca} 2>&1)" = "$(cat {pin})" ] || {{ echo \'the CA does not fit the pin\'; exit 1; }}\n',
+        ),
         inputs=(token, "ca-pin"),
         why="whoever believes a wrong CA hands its credentials to a stranger",
+    )
+
+
+def _script(cluster: Cluster, token: str) -> str:
+    target = f"{cluster.paths.pki}/ca.crt"
+    ca, new = quote(target), quote(f"{target}.new")
+    url = f"{cluster.endpoint.url}/api/v1/namespaces/kube-public/configmaps/cluster-info"
+    return (
+        "(\numask 077\n"
+        'work="$(mktemp -d)"\n'
+        "trap 'rm -rf \"$work\"' EXIT\n"
+        'cd "$work"\n'
+        f'IFS=. read -r id secret <{input_file(token)} || [ -n "$secret" ]\n'
+        + SIGNATURE
+        + PIN
+        + f"url={quote(url)}\n"
+        # The one request without verification: no credential is sent, and nothing is believed before the checks.
+        "deadline=$((SECONDS + " + f"{LIMIT}))\n"
+        'until curl -sSf -m 10 -k -o first.json "$url" 2>log &&\n'
+        '  jws="$(jq -er --arg key "jws-kubeconfig-$id" \'.data[$key]\' first.json 2>log)"; do\n'
+        '  if [ "$SECONDS" -ge "$deadline" ]; then\n'
+        '    echo "no cluster-info that is signed with token $id at $url: $(cat log)" >&2\n'
+        "    echo 'hint: tokens live some hours; hardway apply makes a new one' >&2\n"
+        "    exit 1\n  fi\n"
+        "  sleep 0.2\ndone\n"
+        "jq -j .data.kubeconfig first.json >first\n"
+        'if [ "$jws" != "$(signature <first)" ]; then\n'
+        '  echo "the signature of cluster-info does not fit the token: $url cannot be trusted" >&2\n  exit 1\nfi\n'
+        "if [ \"$(grep -c 'certificate-authority-data:' first)\" != 1 ]; then\n"
+        "  echo 'cluster-info does not describe exactly one cluster' >&2\n  exit 1\nfi\n"
+        "sed -n 's/^ *certificate-authority-data: *//p' first | tr -d '\"' | base64 -d >ca.crt\n"
+        f'if [ "$(pin ca.crt)" != "$(cat {input_file("ca-pin")})" ]; then\n'
+        '  echo "the CA at $url has another pin: $(pin ca.crt)" >&2\n  exit 1\nfi\n'
+        + verified_curl("ca.crt")
+        + ' -f --retry 5 --retry-connrefused -o second.json "$url"\n'
+        "if ! jq -j .data.kubeconfig second.json | cmp -s - first; then\n"
+        "  echo 'cluster-info differs over verified TLS' >&2\n  exit 1\nfi\n"
+        f"if [ -s {ca} ] && ! cmp -s {ca} ca.crt; then\n"
+        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit 1\nfi\n"
+        f"install -m 0644 ca.crt {new}\nmv {new} {ca}\n)\n"
     )
 
 

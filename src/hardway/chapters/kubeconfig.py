@@ -4,12 +4,21 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
+from hardway.pki import openssl, questions
 from hardway.pki.kubeconfigs import kubeconfigs
-from hardway.steps import Kubeconfig, Step
+from hardway.steps import Check, Command, Kubeconfig, Step
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    for spec in kubeconfigs(cluster, node):
+    specs = kubeconfigs(cluster, node)
+    yield Command(
+        "kubeconfig/keys",
+        "make the private keys of the client certificates side by side",
+        openssl.make_keys(f"{openssl.KEYS}/{spec.name}.key" for spec in specs),
+        Check("the keys to exist", questions.kubeconfig_keys_made(openssl.KEYS, specs)),
+        why="they wait in memory until their kubeconfig takes them in",
+    )
+    for spec in specs:
         yield Kubeconfig(f"kubeconfig/{spec.name}", spec)
 
 

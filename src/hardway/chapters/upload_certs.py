@@ -10,7 +10,7 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
 from hardway.model import Cluster, Node
 from hardway.steps import ApiObjects, Check, Command, Step
-from hardway.steps.shell import heredoc, input_file
+from hardway.steps.shell import heredoc, input_file, quote
 
 SECRET_FILES = (
     ("ca.crt", "ca.crt"),
@@ -25,21 +25,29 @@ SECRET_FILES = (
 """Key in the Secret kubeadm-certs, and file below certificatesDir."""
 
 ENCRYPT = """\
-import base64, json, os, pathlib, secrets, string, sys, datetime
+import base64, json, os, pathlib, sys
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 key = AESGCM(bytes.fromhex(pathlib.Path(sys.argv[1]).read_text().strip()))
 pki, token_id = pathlib.Path(sys.argv[2]), sys.argv[3]
 
 def sealed(path):
-    nonce = os.urandom(12)
-    return base64.b64encode(nonce + key.encrypt(nonce, (pki / path).read_bytes(), None)).decode()
+    file, nonce = pki / path, os.urandom(12)
+    if not file.exists():
+        if path.endswith("ca.key"):
+            return ""
+        sys.exit(f"{file} is missing")
+    return base64.b64encode(nonce + key.encrypt(nonce, file.read_bytes(), None)).decode()
 
 owner = {"apiVersion": "v1", "kind": "Secret", "name": "bootstrap-token-" + token_id, "uid": sys.argv[4],
          "controller": True, "blockOwnerDeletion": True}
 json.dump({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
            "metadata": {"name": "kubeadm-certs", "namespace": "kube-system", "ownerReferences": [owner]},
            "data": {name: sealed(path) for name, path in FILES}}, sys.stdout)
+"""
+"""Prints the Secret; arguments are the file of the certificate key, certificatesDir, and id and uid of the owner.
+
+An external CA has no key: its place stays empty, as in kubeadm.
 """
 
 DECRYPTS = """\
@@ -54,58 +62,72 @@ try:
 except InvalidTag:
     sys.exit(1)
 """
+"""Ends with 0 when the value on standard input opens with the key in the file that the argument names."""
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if not cluster.joining_control_planes:
         return
-    etc = cluster.paths.kubernetes
-    kubectl = f"kubectl --kubeconfig={etc}/admin.conf -n kube-system"
-    key = input_file("certificate-key")
-    names = " ".join(other.name for other in cluster.joining_control_planes)
     yield ApiObjects(
         "upload-certs/rbac",
         (
             role("kubeadm:kubeadm-certs", [rule(["secrets"], ["get"], ["kubeadm-certs"])], "kube-system"),
             binding("kubeadm:kubeadm-certs", "kubeadm:kubeadm-certs", [group(BOOTSTRAPPERS)], "kube-system"),
         ),
+        f"{cluster.paths.kubernetes}/admin.conf",
         why="a joining master reads exactly this Secret with its token",
     )
     yield Command(
         "upload-certs",
         "store the CAs and the service-account key, encrypted, in Secret kubeadm-certs",
-        # Its owner is a token without any use but to expire: with it the Secret goes.
-        "id=\"$(LC_ALL=C tr -dc 'a-z0-9' </dev/urandom | head -c 6 || true)\"\n"
-        "secret=\"$(LC_ALL=C tr -dc 'a-z0-9' </dev/urandom | head -c 16 || true)\"\n"
-        "expiration=\"$(date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ)\"\n"
-        f"uid=\"$({kubectl} create -o 'jsonpath={{.metadata.uid}}' -f - <<EOF\n"
-        "apiVersion: v1\nkind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata:\n"
-        "  name: bootstrap-token-$id\n  namespace: kube-system\nstringData:\n"
-        "  description: Proxy for managing TTL for the kubeadm-certs secret\n"
-        "  expiration: $expiration\n"
-        '  token-id: "$id"\n  token-secret: "$secret"\nEOF\n)"\n'
-        'umask 077\nwork="$(mktemp -d)"\ntrap \'rm -rf "$work"\' EXIT\n'
-        + heredoc('cat >"$work/encrypt.py"', f"FILES = {SECRET_FILES!r}\n{ENCRYPT}")
-        + f'python3 "$work/encrypt.py" {key} {cluster.paths.pki} "$id" "$uid" |\n'
-        f"  {kubectl} apply --server-side --force-conflicts --field-manager=hardway -f -\n",
-        Check(
-            "the masters to have joined, or their CAs to be uploaded with this run's key",
-            f'joined="$({kubectl} get node {names} --ignore-not-found -o name 2>/dev/null | wc -l)"\n'
-            f'[ "$joined" -ne {len(cluster.joining_control_planes)} ] || exit 0\n'
-            f"[ -s {key} ] || {{ echo 'not uploaded'; exit 1; }}\n"
-            'stored="$('
-            + f"{kubectl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' 2>/dev/null)\"\n"
-            "[ -n \"$stored\" ] || { echo 'not uploaded'; exit 1; }\n"
-            + f"printf '%s' \"$stored\" | python3 -c {_shell(DECRYPTS)} {key} ||"
-            " { echo 'uploaded with another key'; exit 1; }\n",
-        ),
+        _script(cluster),
+        Check("the masters to have joined, or their CAs to be uploaded with this run's key", _uploaded(cluster)),
         inputs=("certificate-key",),
         why="encrypted with a key that only this run knows, so the Secret alone opens nothing",
     )
 
 
-def _shell(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
+def _kubectl(cluster: Cluster) -> str:
+    return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/admin.conf')} -n kube-system"
+
+
+def _script(cluster: Cluster) -> str:
+    kubectl = _kubectl(cluster)
+    return (
+        "(\numask 077\n"
+        'work="$(mktemp -d)"\n'
+        "trap 'rm -rf \"$work\"' EXIT\n"
+        # The reader closes the pipe first; that is no failure.
+        "random() { { LC_ALL=C tr -dc 'a-z0-9' </dev/urandom || true; } | head -c \"$1\"; }\n"
+        # The owner of the Secret is a token without any use but to expire: with it the Secret goes.
+        'id="$(random 6)"\n'
+        "expiration=\"$(date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ)\"\n"
+        f"uid=\"$({kubectl} create -o 'jsonpath={{.metadata.uid}}' -f - <<EOF\n"
+        "apiVersion: v1\nkind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata:\n"
+        "  name: bootstrap-token-$id\n  namespace: kube-system\nstringData:\n"
+        "  description: Proxy for managing TTL for the kubeadm-certs secret\n"
+        '  expiration: "$expiration"\n'
+        '  token-id: "$id"\n  token-secret: "$(random 16)"\nEOF\n)"\n'
+        + heredoc('cat >"$work/encrypt.py"', f"FILES = {SECRET_FILES!r}\n{ENCRYPT}")
+        + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" |\n'
+        f"  {kubectl} apply --server-side --force-conflicts --field-manager=hardway -f -\n)\n"
+    )
+
+
+def _uploaded(cluster: Cluster) -> str:
+    kubectl, key = _kubectl(cluster), input_file("certificate-key")
+    names = " ".join(quote(other.name) for other in cluster.joining_control_planes)
+    return (
+        # A registered master has its CAs: its kubelet starts after they came.
+        f'joined="$({kubectl} get node {names} --ignore-not-found -o name 2>/dev/null | wc -l)"\n'
+        f'[ "$joined" -ne {len(cluster.joining_control_planes)} ] || exit 0\n'
+        f"[ -s {key} ] || {{ echo 'not uploaded'; exit 1; }}\n"
+        f"stored=\"$({kubectl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' "
+        '2>/dev/null)"\n'
+        "[ -n \"$stored\" ] || { echo 'not uploaded'; exit 1; }\n"
+        f"printf '%s' \"$stored\" | python3 -c {quote(DECRYPTS)} {key} 2>/dev/null ||\n"
+        "  { echo 'uploaded with another key'; exit 1; }\n"
+    )
 
 
 UPLOAD_CERTS = Chapter("upload-certs", "CAs for the other masters", (26,), "upload-certs", steps=steps)

@@ -4,6 +4,7 @@ Source: article chapters 11-14; kubeadm v1.30.4 `app/phases/certs/certlist.go` a
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -52,6 +53,10 @@ class KeyPairSpec:
     private_key: str
     public_key: str
 
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+"""RFC 1123 subdomain, with a wildcard as its first label if need be."""
 
 CA_DAYS = 3650
 """Life of a CA, as kubeadm's CACertificateValidity."""
@@ -209,14 +214,32 @@ def service_account_key(cluster: Cluster) -> KeyPairSpec:
 def _alternate_names(names: Iterable[str], addresses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """DNS names and addresses, each without repetition, DNS names sorted as kubeadm leaves them.
 
-    A name that is an IP address (an endpoint or an extra SAN) becomes an address, as in kubeadm's
-    appendSANsToAltNames.
+    A name that is an IP address (an endpoint or an extra SAN) becomes an address; what is neither an address nor a
+    DNS name is left out, as in kubeadm's appendSANsToAltNames.
     """
     dns: set[str] = set()
-    ips: list[str] = list(addresses)
+    ips = [address(text) or text for text in addresses]
     for name in names:
-        try:
-            ips.append(str(ipaddress.ip_address(name)))
-        except ValueError:
+        if found := address(name):
+            ips.append(found)
+        elif len(name) <= 253 and _DNS_NAME.fullmatch(name):
             dns.add(name)
     return tuple(sorted(dns)), tuple(dict.fromkeys(ips))
+
+
+def address(text: str) -> str:
+    """An IP address in its one canonical form, empty for what is none (as Go's ParseIPSloppy reads it)."""
+    octets = text.split(".")
+    if len(octets) == 4 and all(octet.isascii() and octet.isdigit() for octet in octets):
+        # Leading zeros are decimal.
+        text = ".".join(str(int(octet)) for octet in octets)
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.scope_id is not None:
+            return ""
+        # Go does not tell ::ffff:1.2.3.4 from 1.2.3.4.
+        parsed = parsed.ipv4_mapped or parsed
+    return str(parsed)

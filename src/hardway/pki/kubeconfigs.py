@@ -3,6 +3,9 @@
 Source: article chapter 16; kubeadm v1.30.4 `app/phases/kubeconfig/kubeconfig.go`.
 """
 
+import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardway.model import Cluster, Endpoint, Node
@@ -26,11 +29,18 @@ class KubeconfigSpec:
     organizations: tuple[str, ...] = ()
     days: int = 365
     rotated: str = ""
-    """Certificate file that takes the embedded one's place later (kubelet-finalize); empty: none."""
+    """PEM file that takes the embedded certificate's and key's place later (kubelet-finalize); empty: none."""
 
     @property
     def context(self) -> str:
         return f"{self.user}@{self.cluster_name}"
+
+
+def rotated_certificate(cluster: Cluster, node: Node) -> str:
+    """PEM file (a link) in which the kubelet keeps its newest client certificate and key."""
+    # Like kubeadm, follow the flag if the user moved the directory.
+    folder = dict(node.registration.kubelet_extra_args).get("cert-dir", f"{cluster.paths.kubelet}/pki")
+    return f"{folder}/kubelet-client-current.pem"
 
 
 def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
@@ -81,8 +91,59 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
             everywhere,
             f"system:node:{node.name}",
             ("system:nodes",),
-            rotated=f"{cluster.paths.kubelet}/pki/kubelet-client-current.pem",
+            rotated=rotated_certificate(cluster, node),
         ),
         controller_manager,
         scheduler,
+    )
+
+
+def text(spec: KubeconfigSpec, authority: str, certificate: str, key: str, escape: Callable[[str], str] = str) -> str:
+    """The file as kubeadm writes it, from base64 of the PEM files; `escape` is applied to what the request says."""
+    cluster, user, context = (escape(scalar(name)) for name in (spec.cluster_name, spec.user, spec.context))
+    return (
+        "apiVersion: v1\n"
+        "clusters:\n"
+        "- cluster:\n"
+        f"    certificate-authority-data: {authority}\n"
+        f"    server: {escape(spec.server)}\n"
+        f"  name: {cluster}\n"
+        "contexts:\n"
+        "- context:\n"
+        f"    cluster: {cluster}\n"
+        f"    user: {user}\n"
+        f"  name: {context}\n"
+        f"current-context: {context}\n"
+        "kind: Config\n"
+        "preferences: {}\n"
+        "users:\n"
+        f"- name: {user}\n"
+        "  user:\n"
+        f"    client-certificate-data: {certificate}\n"
+        f"    client-key-data: {key}\n"
+    )
+
+
+_PLAIN = re.compile("[A-Za-z][-A-Za-z0-9:@./]*[-A-Za-z0-9./]")
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null"}
+
+
+def scalar(name: str) -> str:
+    """A string as YAML: plain where nothing can misread it, else in double quotes."""
+    return name if _PLAIN.fullmatch(name) and name.lower() not in _WORDS else json.dumps(name)
+
+
+def client_certificate(spec: KubeconfigSpec) -> catalog.CertSpec:
+    """The certificate that is embedded in a kubeconfig; it has no files of its own."""
+    return catalog.CertSpec(
+        spec.name,
+        spec.purpose,
+        "",
+        "",
+        spec.user,
+        spec.organizations,
+        (catalog.Usage.CLIENT,),
+        ca_certificate=spec.ca_certificate,
+        ca_key=spec.ca_key,
+        days=spec.days,
     )

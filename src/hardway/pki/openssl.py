@@ -1,20 +1,20 @@
-"""Certificates, key pairs and kubeconfigs as the openssl commands that the guide shows (pure text).
+"""Keys, certificates and kubeconfigs as the openssl commands that the guide shows (pure text).
 
 Fields are those of kubeadm v1.30.4 (`app/util/pkiutil/pki_helpers.go`): RSA 2048 in PKCS#1, 63-bit serials, leaves
-that begin when their CA begins, critical key usages, no subject key identifier on leaves.
+that begin when their CA begins, critical key usages, no subject key identifier on leaves. Each text is a subshell of
+its own: it works in a private temporary directory and moves finished files into place. `questions` asks for the result.
 """
 
 import ipaddress
 from collections.abc import Iterable
+from shlex import quote
 
-from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
-from hardway.pki.kubeconfigs import KubeconfigSpec
+from hardway.pki.catalog import CertSpec, KeyPairSpec
+from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
+from hardway.pki.kubeconfigs import text as kubeconfig_text
 
-_USAGE_TEXT = {
-    Usage.SERVER: "TLS Web Server Authentication",
-    Usage.CLIENT: "TLS Web Client Authentication",
-}
-"""As openssl prints the extended key usages."""
+KEYS = "/run/hardway/keys"
+"""Directory (0700, in memory) of keys that wait for their kubeconfig."""
 
 _BEGIN = """\
 (
@@ -23,165 +23,144 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 """
 
+_RSA = "openssl genrsa -traditional -out"
+"""-traditional: PKCS#1, `BEGIN RSA PRIVATE KEY`, as kubeadm writes it; needs OpenSSL 3."""
 
-def issue(spec: CertSpec) -> str:
-    """bash that makes key and certificate; it never replaces a CA, nor a leaf that another CA has signed."""
-    if spec.is_ca:
-        guard = (
-            f"[ ! -e {spec.certificate} ] ||\n"
-            f'  {{ echo "{spec.certificate} exists already: a CA is never replaced" >&2; exit 1; }}\n'
-        )
-    else:
-        guard = (
-            f"if [ -e {spec.certificate} ] &&\n"
-            f"  ! openssl verify -no_check_time -CAfile {spec.ca_certificate} {spec.certificate} &>/dev/null; then\n"
-            f'  echo "{spec.certificate} was signed by another CA than {spec.ca_certificate}" >&2\n'
-            "  exit 1\nfi\n"
-        )
+
+def make_keys(files: Iterable[str]) -> str:
+    """bash that makes the missing RSA keys side by side, each 0600.
+
+    A key whose certificate exists is not made: it was taken away on purpose (external CA).
+    """
     return (
-        _BEGIN
-        + guard
-        + _sign(spec)
-        + f'install -m 0600 "$work/tls.key" {spec.key}.new\n'
-        + f'install -m 0644 "$work/tls.crt" {spec.certificate}.new\n'
-        + f"mv {spec.key}.new {spec.key}\n"
-        + f"mv {spec.certificate}.new {spec.certificate}\n"
-        + ")\n"
+        "(\numask 077\n"
+        f"install -d -m 0700 {KEYS}\n"
+        "for key in " + " \\\n  ".join(quote(file) for file in files) + "; do\n"
+        '  [ -s "$key" ] || [ -s "${key%.key}.crt" ] ||\n'
+        f'    {{ {_RSA} "$key.new" 2048 && mv "$key.new" "$key"; }} &\n'
+        "done\n"
+        "wait\n)\n"
     )
 
 
-def issued(spec: CertSpec) -> str:
-    """bash, exit 0 when key and certificate satisfy the request.
+def issue(spec: CertSpec) -> str:
+    """bash that makes the key and the certificate.
 
-    A certificate is decided once: one with more names than asked for is as good.
+    A key that is there is kept. A CA is never replaced, nor a leaf that another CA has signed: then the text ends
+    with 1 and says why on standard error.
     """
+    certificate, new = quote(spec.certificate), quote(f"{spec.certificate}.new")
     return (
-        f"[ -s {spec.certificate} ] || {{ echo 'no certificate yet'; exit 1; }}\n"
-        f"[ -s {spec.key} ] || {{ echo 'no key'; exit 1; }}\n"
-        + _satisfies(spec, spec.certificate)
-        + f'[ "$(openssl x509 -noout -pubkey -in {spec.certificate})" = \\\n'
-        + f'  "$(openssl pkey -pubout -in {spec.key} 2>&1)" ] ||\n'
-        "  { echo 'the key does not belong to the certificate'; exit 1; }\n"
+        _BEGIN
+        + (_refuse_ca(spec) if spec.is_ca else _refuse_leaf(spec))
+        + _key(spec.key)
+        + _sign(spec, quote(spec.key))
+        + f'install -m 0644 "$work/tls.crt" {new}\n'
+        + f"mv {new} {certificate}\n)\n"
     )
 
 
 def make_key_pair(spec: KeyPairSpec) -> str:
-    """bash that makes the key pair; an existing private key is never replaced."""
+    """bash that makes the key pair; an existing private key is kept and a public key of another one not replaced."""
+    private, public, new = quote(spec.private_key), quote(spec.public_key), quote(f"{spec.public_key}.new")
+    refusal = f"{spec.public_key} exists and does not belong to {spec.private_key}: remove the wrong one of them"
     return (
-        _BEGIN + f'[ ! -e {spec.private_key} ] || {{ echo "{spec.private_key} exists already" >&2; exit 1; }}\n'
-        'openssl genrsa -traditional -out "$work/key" 2048 2>/dev/null\n'
-        'openssl rsa -in "$work/key" -pubout -out "$work/pub" 2>/dev/null\n'
+        "(\numask 077\n"
+        + f"if [ -s {public} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+        + _key(spec.private_key)
         # kubeadm leaves both at 0600 on the node that makes them.
-        f'install -m 0600 "$work/pub" {spec.public_key}\n'
-        f'install -m 0600 "$work/key" {spec.private_key}.new\n'
-        f"mv {spec.private_key}.new {spec.private_key}\n)\n"
-    )
-
-
-def key_pair_made(spec: KeyPairSpec) -> str:
-    """bash, exit 0 when the key pair exists and fits together."""
-    return (
-        f"[ -s {spec.private_key} ] || {{ echo 'no key yet'; exit 1; }}\n"
-        f'[ "$(openssl pkey -pubout -in {spec.private_key} 2>&1)" = "$(cat {spec.public_key} 2>&1)" ] ||\n'
-        f"  {{ echo '{spec.public_key} does not belong to {spec.private_key}'; exit 1; }}\n"
-    )
-
-
-def client_certificate(spec: KubeconfigSpec) -> CertSpec:
-    """The certificate that is embedded in a kubeconfig."""
-    return CertSpec(
-        spec.name,
-        spec.purpose,
-        "",
-        "",
-        spec.user,
-        spec.organizations,
-        (Usage.CLIENT,),
-        ca_certificate=spec.ca_certificate,
-        ca_key=spec.ca_key,
-        days=spec.days,
+        + f"openssl pkey -in {private} -pubout -out {new}\n"
+        + f"mv {new} {public}\n)\n"
     )
 
 
 def write_kubeconfig(spec: KubeconfigSpec) -> str:
-    """bash that issues the client certificate and writes the kubeconfig."""
+    """bash that issues the client certificate and writes the kubeconfig (0600); never over one of another CA."""
+    path, new, ca = quote(spec.path), quote(f"{spec.path}.new"), quote(spec.ca_certificate)
+    refusal = (
+        f"{spec.path} belongs to another CA than {spec.ca_certificate}: "
+        "move it away if this node is to join this cluster"
+    )
+    made = quote(f"{KEYS}/{spec.name}.key")
     return (
-        _BEGIN + f'if [ -e {spec.path} ] && ! grep -qF "$(base64 -w0 {spec.ca_certificate})" {spec.path}; then\n'
-        f'  echo "{spec.path} belongs to another CA than {spec.ca_certificate}" >&2\n  exit 1\nfi\n'
-        + _sign(client_certificate(spec))
-        + f"cat >{spec.path}.new <<EOF\n"
-        "apiVersion: v1\n"
-        "clusters:\n"
-        "- cluster:\n"
-        f"    certificate-authority-data: $(base64 -w0 {spec.ca_certificate})\n"
-        f"    server: {spec.server}\n"
-        f"  name: {spec.cluster_name}\n"
-        "contexts:\n"
-        "- context:\n"
-        f"    cluster: {spec.cluster_name}\n"
-        f"    user: {spec.user}\n"
-        f"  name: {spec.context}\n"
-        f"current-context: {spec.context}\n"
-        "kind: Config\n"
-        "preferences: {}\n"
-        "users:\n"
-        f"- name: {spec.user}\n"
-        "  user:\n"
-        '    client-certificate-data: $(base64 -w0 "$work/tls.crt")\n'
-        '    client-key-data: $(base64 -w0 "$work/tls.key")\n'
-        "EOF\n"
-        f"mv {spec.path}.new {spec.path}\n)\n"
+        _BEGIN
+        + f'ca="$(openssl x509 -in {ca} | base64 -w0)"\n'
+        + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n'
+        + _need_ca(spec.ca_certificate, spec.ca_key, spec.path)
+        + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {_RSA} "$work/tls.key" 2048; fi\n'
+        + _sign(client_certificate(spec), '"$work/tls.key"')
+        + f"cat >{new} <<EOF\n"
+        + kubeconfig_text(
+            spec, "$ca", '$(base64 -w0 "$work/tls.crt")', '$(base64 -w0 "$work/tls.key")', escape=_in_heredoc
+        )
+        + "EOF\n"
+        + f"mv {new} {path}\n)\n"
     )
 
 
-def kubeconfig_written(spec: KubeconfigSpec) -> str:
-    """bash, exit 0 when the kubeconfig satisfies the request, or has been pointed at the rotated certificate."""
-    lines = [f"[ -s {spec.path} ] || {{ echo 'not written yet'; exit 1; }}\n"]
-    if spec.rotated:
-        lines.append(f"! grep -q 'client-certificate: {spec.rotated}' {spec.path} || exit 0\n")
-    lines.append(
-        f"grep -qxF '    server: {spec.server}' {spec.path} || {{ echo 'it points to another server'; exit 1; }}\n"
-        f"grep -qF \"$(base64 -w0 {spec.ca_certificate})\" {spec.path} || {{ echo 'it has another CA'; exit 1; }}\n"
-        f"embedded=\"$(sed -n 's/^ *client-certificate-data: //p' {spec.path} | base64 -d 2>/dev/null)\"\n"
-        "[ -n \"$embedded\" ] || { echo 'it has no embedded certificate'; exit 1; }\n"
+def _key(file: str) -> str:
+    key, new = quote(file), quote(f"{file}.new")
+    # Moved into place, so that a key is never seen half written.
+    return f"[ -s {key} ] || {{ {_RSA} {new} 2048 && mv {new} {key}; }}\n"
+
+
+def _refuse_ca(spec: CertSpec) -> str:
+    refusal = (
+        f"{spec.certificate} exists and is not a valid CA with its key: a CA is never replaced. "
+        "Put the right pair there, or remove it to have a new one made"
     )
-    lines.append(_satisfies(client_certificate(spec), "<(printf '%s\\n' \"$embedded\")"))
-    return "".join(lines)
+    return f"if [ -s {quote(spec.certificate)} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
 
 
-def _sign(spec: CertSpec) -> str:
-    """Commands that leave `tls.key` and `tls.crt` in `$work`."""
-    start = (
+def _refuse_leaf(spec: CertSpec) -> str:
+    certificate, ca = quote(spec.certificate), quote(spec.ca_certificate)
+    refusal = (
+        f"{spec.certificate} was signed by another CA than {spec.ca_certificate}: "
+        "move it away if this node is to belong to this CA"
+    )
+    return _need_ca(spec.ca_certificate, spec.ca_key, spec.certificate) + (
+        f"if [ -s {certificate} ] &&\n"
+        f"  ! openssl verify -no_check_time -partial_chain -CAfile {ca} {certificate} >/dev/null 2>&1; then\n"
+        f"  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+    )
+
+
+def _need_ca(certificate: str, key: str, file: str) -> str:
+    refusal = f"{file} cannot be made without {certificate} and {key}: bring the CA, or with an external CA the file"
+    return f"if [ ! -s {quote(certificate)} ] || [ ! -s {quote(key)} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+
+
+def _sign(spec: CertSpec, key: str) -> str:
+    """Commands that leave the certificate of the (quoted) key in `$work/tls.crt`."""
+    ca, ca_key = quote(spec.ca_certificate), quote(spec.ca_key)
+    if spec.is_ca:
         # kubeadm backdates a CA by five minutes, against clocks that differ.
-        "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
-        if spec.is_ca
-        else f'start="$(date -u -d "$(openssl x509 -noout -startdate -in {spec.ca_certificate} | cut -d= -f2)"'
-        ' +%Y%m%d%H%M%SZ)"\n'
-    )
-    signer = (
-        '-selfsign -keyfile "$work/tls.key"' if spec.is_ca else f"-cert {spec.ca_certificate} -keyfile {spec.ca_key}"
-    )
+        start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%S)\"\n"
+        signer = f"-selfsign -keyfile {key}"
+    else:
+        start = f'start="$(openssl x509 -noout -startdate -dateopt iso_8601 -in {ca})"\n'
+        signer = f"-cert {ca} -keyfile {ca_key}"
     return (
         "cat >\"$work/openssl.cnf\" <<'EOF'\n"
-        + _config(spec)
+        + configuration(spec)
         + "EOF\n"
-        # A CA key without certificate is what an interrupted run left, or a key that somebody brought: it is kept.
-        + (f'if [ -s {spec.key} ]; then cp {spec.key} "$work/tls.key"; else\n  ' if spec.is_ca else "")
-        + 'openssl genrsa -traditional -out "$work/tls.key" 2048 2>/dev/null\n'
-        + ("fi\n" if spec.is_ca else "")
-        + 'openssl req -new -config "$work/openssl.cnf" -key "$work/tls.key" -out "$work/tls.csr"\n'
+        + f'openssl req -new -config "$work/openssl.cnf" -key {key} -out "$work/tls.csr"\n'
         + ': >"$work/index.txt"\n'
         + 'printf \'%016x\\n\' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"\n'
         + start
+        + f"end=\"$(date -u -d '+{spec.days} days' +%Y%m%d%H%M%S)\"\n"
+        # `openssl ca`, because `openssl x509 -req` of OpenSSL 3.0 cannot set the beginning.
         + '(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \\\n'
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
-        + f'  -startdate "$start" -enddate "$(date -u -d \'+{spec.days} days\' +%Y%m%d%H%M%SZ)" 2>ca.log) ||\n'
+        + '  -startdate "${start//[!0-9]/}Z" -enddate "${end}Z" 2>ca.log) ||\n'
         + '  { cat "$work/ca.log" >&2; exit 1; }\n'
     )
 
 
-def _config(spec: CertSpec) -> str:
-    names = [f"{'O' if number == 0 else f'{number}.O'} = {name}\n" for number, name in enumerate(spec.organizations)]
+def configuration(spec: CertSpec) -> str:
+    """openssl.cnf for the request and for the CA that answers it."""
+    # kubeadm's order of subject and extensions is Go's. Several organisations share one set, as in Go.
+    names = [f"{'O' if number == 0 else f'{number}.+O'} = {name}" for number, name in enumerate(spec.organizations)]
     extensions = ["keyUsage = critical, digitalSignature, keyEncipherment" + (", keyCertSign" if spec.is_ca else "")]
     if spec.usages:
         extensions.append(f"extendedKeyUsage = {', '.join(spec.usages)}")
@@ -191,44 +170,18 @@ def _config(spec: CertSpec) -> str:
     alternates = [f"DNS:{name}" for name in spec.dns_names] + [f"IP:{address}" for address in spec.ip_addresses]
     if alternates:
         extensions.append(f"subjectAltName = {', '.join(alternates)}")
+    # X.520 ends a common name at 64 characters; kubeadm does not, and `system:node:` with a long name passes it.
+    long = "openssl_conf = init\n[init]\nstbl_section = strings\n[strings]\ncommonName = min:1, max:512\n"
     return (
-        "[req]\nprompt = no\ndistinguished_name = subject\n"
+        (long if len(spec.common_name) > 64 else "") + "[req]\nprompt = no\ndistinguished_name = subject\n"
         # Printable strings where the text allows it, else UTF-8: as Go encodes names.
         "string_mask = MASK:0x2002\n"
-        "[subject]\n" + "".join(names) + f"CN = {spec.common_name}\n"
+        "[subject]\n" + "".join(f"{line}\n" for line in names) + f"CN = {spec.common_name}\n"
         "[ca]\ndefault_ca = here\n"
         "[here]\ndatabase = index.txt\nserial = serial\nnew_certs_dir = .\npolicy = any\nstring_mask = MASK:0x2002\n"
         "[any]\ncommonName = supplied\norganizationName = optional\n"
         "[extensions]\n" + "".join(f"{line}\n" for line in extensions)
     )
-
-
-def _satisfies(spec: CertSpec, certificate: str) -> str:
-    """bash, goes on when the certificate is in date, from the right CA, and has subject, names and usages."""
-    subject = ",".join([f"CN={spec.common_name}", *(f"O={name}" for name in reversed(spec.organizations))])
-    lines = [
-        f'text="$(openssl x509 -noout -subject -nameopt RFC2253 -checkend 0 -ext subjectAltName,extendedKeyUsage \\\n'
-        f"  -in {certificate} 2>&1)\" || {{ echo 'expired or not readable'; exit 1; }}\n",
-        f"case \"$text\" in *'subject={subject}'[[:space:]]*) ;; *) echo 'it has another subject'; exit 1 ;; esac\n",
-    ]
-    wanted = [_USAGE_TEXT[usage] for usage in spec.usages]
-    wanted += [f"DNS:{name}" for name in spec.dns_names] + [
-        f"IP Address:{printed_address(a)}" for a in spec.ip_addresses
-    ]
-    if wanted:
-        quoted = " ".join(f"'{word}'" for word in wanted)
-        lines.append(
-            "text=\"${text//$'\\n'/,}\"\n"
-            f"for word in {quoted}; do\n"
-            '  case "$text," in *[,\\ ]"$word",*) ;; *) echo "it lacks $word"; exit 1 ;; esac\n'
-            "done\n"
-        )
-    if not spec.is_ca:
-        lines.append(
-            f"openssl verify -CAfile {spec.ca_certificate} {certificate} >/dev/null 2>&1 ||\n"
-            f"  {{ echo 'it was not signed by {spec.ca_certificate}'; exit 1; }}\n"
-        )
-    return "".join(lines)
 
 
 def printed_address(address: str) -> str:
@@ -239,6 +192,6 @@ def printed_address(address: str) -> str:
     return ":".join(f"{int(group, 16):X}" for group in parsed.exploded.split(":"))
 
 
-def paths(specs: Iterable[CertSpec]) -> tuple[str, ...]:
-    """Certificate files of the requests."""
-    return tuple(spec.certificate for spec in specs)
+def _in_heredoc(text: str) -> str:
+    """Text as it has to stand in a heredoc in which the shell replaces variables."""
+    return text.replace("\\", "\\\\").replace("$", "\\$").replace("`", "\\`")
