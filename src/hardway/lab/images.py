@@ -198,9 +198,9 @@ def _containerd(binaries: Binaries, root: Path, scratch: Path) -> Iterator[Ctr]:
         return run([binaries["ctr"], "-a", socket, "-n", "k8s.io", *words], where=where)
 
     with log.open("w") as output:
-        daemon = subprocess.Popen(
-            [binaries["containerd"], "--config", config], stdout=output, stderr=output, cwd=scratch
-        )
+        # pdeathsig: were this process killed outright, the daemon would stay behind.
+        argv = ["setpriv", "--pdeathsig", "KILL", binaries["containerd"], "--config", config]
+        daemon = subprocess.Popen(argv, stdout=output, stderr=output, cwd=scratch)
         try:
             deadline = time.monotonic() + CONTAINERD_SECONDS
             # CRI must be up before the import: it marks the images as its own when it hears of them.
