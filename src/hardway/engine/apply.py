@@ -5,257 +5,214 @@ import getpass
 import os
 import secrets
 import socket
-import string
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hardway.engine import script
-from hardway.engine.events import Listener, RunDone, StageDone, StageStarted, StepDone
-from hardway.engine.plan import Change, Plan, Status, title
-from hardway.engine.run import Session, check_end, gather
-from hardway.errors import HardwayError, StepFailed
+from hardway.engine import inputs, perform
+from hardway.engine import plan as planning
+from hardway.engine.events import Failed, Interrupted, Listener, RunDone
+from hardway.engine.perform import Action, Part
+from hardway.engine.plan import Change, Plan, Status
+from hardway.engine.progress import Progress
+from hardway.engine.run import Session, ask, at_once, converse, read_inputs
+from hardway.engine.schedule import Key, Unit
+from hardway.errors import HardwayError, StepFailed, Unreachable
 from hardway.model import Node
-from hardway.steps import Await, Run, Write
-from hardway.steps.shell import INPUTS, input_file
+from hardway.steps import Run, Write
 from hardway.workflows.inputs import find
 from hardway.workflows.stage import Stage
 
-TOKEN_ALPHABET = string.ascii_lowercase + string.digits
 
+class Board:
+    """What has been finished, for those who wait for it."""
 
-def mint(kind: str) -> str:
-    """A new bootstrap token or certificate key."""
-    if kind == "token":
-        identifier, secret = ("".join(secrets.choice(TOKEN_ALPHABET) for _ in range(length)) for length in (6, 16))
-        return f"{identifier}.{secret}"
-    return secrets.token_hex(32)
+    def __init__(self) -> None:
+        self.done: set[Key] = set()
+        self.stopped = False
+        """Set by the first failure: scripts that run come to their end, nothing new is started."""
+        self._news = asyncio.Event()
+
+    def finish(self, key: Key) -> None:
+        self.done.add(key)
+        self._tell()
+
+    def stop(self) -> None:
+        self.stopped = True
+        self._tell()
+
+    async def wait(self, keys: Iterable[Key]) -> bool:
+        """Wait until all are finished; False when the run was stopped."""
+        while not self.stopped and not self.done.issuperset(keys):
+            await self._news.wait()
+        return not self.stopped
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
 
 @dataclass
-class _State:
+class _Run:
     """What one run knows while it goes on."""
 
     session: Session
-    plan: Plan
     stages: tuple[Stage, ...]
+    units: tuple[Unit, ...]
+    changes: dict[Key, tuple[Change, ...]]
     listener: Listener
+    board: Board = field(default_factory=Board)
     began: float = field(default_factory=time.monotonic)
-    inputs: dict[str, str] = field(default_factory=dict)
-    done: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
     changed: int = 0
-    failure: HardwayError | None = None
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by the first failure: scripts that run come to their end, nothing new is started."""
+    retried: set[str] = field(default_factory=set)
+    running: dict[str, Progress] = field(default_factory=dict)
 
-    def event(self, node: str, chapter: str) -> asyncio.Event:
-        return self.done.setdefault((node, chapter), asyncio.Event())
+    def due(self, unit: Unit) -> tuple[Change, ...]:
+        """The changes of a unit that has something to do; of any other nothing."""
+        changes = self.changes.get(unit.key, ())
+        return changes if any(change.is_due for change in changes) else ()
+
+    def waits(self, unit: Unit) -> frozenset[Key]:
+        """What a unit waits for: the workflow says it, or run inputs have to be made first."""
+        makers = {
+            other.key
+            for name in inputs.needed(self.due(unit))
+            if name not in self.session.inputs
+            for other in self.units
+            if name in other.makes and other.key != unit.key
+        }
+        return unit.after | makers
 
 
 async def apply(session: Session, plan: Plan, stages: Sequence[Stage], listener: Listener) -> int:
-    """Carry out the plan and return the number of changes; StepFailed names node and step."""
-    state = _State(session, plan, tuple(stages), listener)
-    selected = {node.name for node in session.nodes}
-    for stage in state.stages:
-        for node in stage.on(session.cluster):
-            if node.name not in selected or not plan.due(node.name, stage.chapter.name):
-                state.event(node.name, stage.chapter.name).set()
-    listed = {stage.chapter.name for stage in state.stages}
-    for stage in state.stages:
-        for after in stage.after:
-            if after.chapter not in listed:
-                for node in after.on(session.cluster):
-                    state.event(node.name, after.chapter).set()
-    await _find_inputs(state)
-    await gather([asyncio.ensure_future(_guarded_walk(state, node)) for node in session.nodes])
-    if state.failure:
-        raise state.failure
-    listener(RunDone(state.changed, time.monotonic() - state.began))
-    return state.changed
+    """Carry out the plan of this session and return the number of changes.
 
-
-def _needed(changes: Sequence[Change]) -> set[str]:
-    return {
-        name
-        for change in changes
-        if change.status is not Status.SAME and isinstance(change.item.primitive, Run)
-        for name in change.item.primitive.inputs
-    }
-
-
-async def _find_inputs(state: _State) -> None:
-    """Take up the values of an interrupted run, and mint what is missing."""
-    needed = _needed(state.plan.changes)
-    minted = [name for name in sorted(needed) if find(name).mint]
-    first = state.session.cluster.first_control_plane.name
-    if minted and first in state.session.transports:
-        lines: list[str] = []
-        ask = "".join(f'[ ! -s {input_file(n)} ] || echo {n} "$(cat {input_file(n)})"\n' for n in minted)
-        await state.session.transports[first].run(f"main() {{\n{ask}}}\nmain </dev/null\n", lines.append)
-        state.inputs |= dict(line.split(" ", 1) for line in lines if line.partition(" ")[0] in minted)
-    for name in minted:
-        state.inputs.setdefault(name, mint(find(name).mint))
-    makers = {name: stage for stage in state.stages for name in stage.makes}
-    for name in sorted(needed - set(minted)):
-        # Made by a stage that has nothing to do in this run: it can be read at once.
-        if name not in makers or state.event(first, makers[name].chapter.name).is_set():
-            await _read_input(state, name)
-
-
-async def _read_input(state: _State, name: str) -> None:
-    first = state.session.cluster.first_control_plane.name
-    lines: list[str] = []
-    body = find(name).read
-    result = await state.session.transports[first].run(f"main() {{\n{body}}}\nmain </dev/null\n", lines.append)
-    if result.exit_code != 0 or not lines:
-        raise StepFailed(f"`{name}` cannot be read", first, command=body.strip(), output=result.stderr)
-    state.inputs[name] = lines[-1].strip()
-
-
-def _blockers(state: _State, node: Node, stage: Stage) -> list[asyncio.Event]:
-    """What a stage on a node still waits for."""
-    cluster = state.session.cluster
-    waits = [state.event(other.name, a.chapter) for a in stage.after for other in a.on(cluster) if other != node]
-    waits += [
-        state.event(cluster.first_control_plane.name, maker.chapter.name)
-        for maker in state.stages
-        for name in maker.makes
-        if name in _needed(state.plan.due(node.name, stage.chapter.name)) and name not in state.inputs
-    ]
-    if stage.serial:
-        order = stage.on(cluster)
-        before = order[: order.index(node)] if node in order else ()
-        waits += [state.event(other.name, stage.chapter.name) for other in before]
-    return [event for event in waits if not event.is_set()]
-
-
-async def _guarded_walk(state: _State, node: Node) -> None:
+    StepFailed names node and step, Unreachable a node that was lost twice. Cancelled, it tells what still runs.
+    """
+    grouped: dict[Key, list[Change]] = {}
+    for change in plan.changes:
+        grouped.setdefault(change.item.key, []).append(change)
+    run = _Run(session, tuple(stages), plan.units, {key: tuple(mine) for key, mine in grouped.items()}, listener)
+    inputs.mint_missing(session, plan)
     try:
-        await _walk(state, node)
+        await at_once(_guarded_walk(run, node) for node in session.nodes)
+    except asyncio.CancelledError:
+        listener(Interrupted(tuple((node, progress.step) for node, progress in run.running.items())))
+        raise
+    listener(RunDone(run.changed, time.monotonic() - run.began))
+    return run.changed
+
+
+async def _guarded_walk(run: _Run, node: Node) -> None:
+    try:
+        await _walk(run, node)
     except HardwayError as failure:
-        state.failure = state.failure or failure
-        state.stopped.set()
+        run.board.stop()
+        step = progress.step if (progress := run.running.get(node.name)) else ""
+        chapter = progress.chapter if progress else ""
+        run.listener(Failed(node.name, chapter, step, failure.what))
+        raise
 
 
-async def _wait(state: _State, event: asyncio.Event) -> None:
-    """Wait for the event, or for the run to be stopped."""
-    tasks = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(state.stopped.wait())]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-async def _walk(state: _State, node: Node) -> None:
+async def _walk(run: _Run, node: Node) -> None:
     """The stages of one node, in order; those that need not wait travel in one script."""
-    mine = [
-        stage
-        for stage in state.stages
-        if node in stage.on(state.session.cluster) and state.plan.due(node.name, stage.chapter.name)
-    ]
-    while mine:
-        for event in _blockers(state, node, mine[0]):
-            await _wait(state, event)
-        if state.stopped.is_set():
+    left = [unit for unit in run.units if unit.node == node.name]
+    while left:
+        if not await run.board.wait(run.waits(left[0])):
             return
-        batch = [mine.pop(0)]
-        while mine and not _blockers(state, node, mine[0]):
-            batch.append(mine.pop(0))
-        for name in {n for stage in batch for n in _needed(state.plan.due(node.name, stage.chapter.name))}:
-            if name not in state.inputs:
-                await _read_input(state, name)
-        await _carry_out(state, node, batch)
+        batch: list[Unit] = []
+        for unit in left:
+            if not run.board.done.issuperset(run.waits(unit)):
+                break
+            batch.append(unit)
+        if any(run.due(unit) for unit in batch):
+            try:
+                await _carry_out(run, node, batch)
+            except Unreachable as lost:
+                if node.name in run.retried:
+                    raise
+                run.retried.add(node.name)
+                await _look_again(run, node, lost)
+        else:
+            for unit in batch:
+                run.board.finish(unit.key)
+        left = [unit for unit in left if unit.key not in run.board.done]
 
 
-async def _carry_out(state: _State, node: Node, batch: Sequence[Stage]) -> None:
-    changes = [change for stage in batch for change in state.plan.due(node.name, stage.chapter.name)]
-    # A file that is as wanted is not sent again; questions are asked again, their answers may have changed.
-    due = [c for c in changes if not (isinstance(c.item.primitive, Write) and c.status is Status.SAME)]
-    inputs = {name: state.inputs[name] for name in sorted(_needed(changes))}
+async def _carry_out(run: _Run, node: Node, batch: Sequence[Unit]) -> None:
+    values = await _values(run, batch)
+    actions, parts = _parts(run, batch)
     nonce = secrets.token_hex(8)
-    numbered = [(number, change.item.primitive) for number, change in enumerate(due)]
-    progress = _Progress(state, node, [stage.chapter.name for stage in batch], due, nonce)
-    holder = f"{getpass.getuser()}@{socket.gethostname()} (hardway {os.getpid()})"
-    result = await state.session.transports[node.name].run(
-        script.apply(nonce, holder, numbered, inputs), progress.on_line
-    )
-    progress.finish(result.exit_code, result.stderr)
+    text = perform.script(nonce, _holder(), parts, values)
+    progress = Progress(run.session, run.listener, run.began, node, batch, actions, run.board.finish)
+    run.running[node.name] = progress
+    try:
+        await converse(run.session, node.name, nonce, text, progress.on_mark)
+    finally:
+        run.changed += progress.changed
+    if progress.failure:
+        raise progress.failure
+    del run.running[node.name]
 
 
-class _Progress:
-    """Follows the marks of one script, and lets waiting nodes go as soon as their chapter is done."""
+def _parts(run: _Run, batch: Sequence[Unit]) -> tuple[dict[int, Change], list[Part]]:
+    """What is sent: a file that is as wanted is not; a Run that is done already is asked again."""
+    sent: dict[int, Change] = {}
+    parts = []
+    later = [change for unit in batch for change in run.due(unit)]
+    for number, unit in enumerate(batch):
+        actions = []
+        for change in run.due(unit):
+            later = later[1:]
+            primitive = change.item.primitive
+            if isinstance(primitive, Write) and not change.is_due:
+                continue
+            actions.append(Action(len(sent), primitive, _sure(change), _owes(primitive, later)))
+            sent[len(sent)] = change
+        parts.append(Part(number, tuple(actions), unit.makes if actions else ()))
+    return sent, parts
 
-    def __init__(self, state: _State, node: Node, chapters: list[str], due: list[Change], nonce: str) -> None:
-        self._state, self._node, self._due, self._nonce = state, node, due, nonce
-        self._waiting = list(chapters)
-        self._left = {name: sum(change.item.chapter == name for change in due) for name in chapters}
-        self._changed = dict.fromkeys(chapters, 0)
-        self._lines: list[script.Line] = []
-        self._since = time.monotonic()
-        self._failure: StepFailed | None = None
-        self._start()
 
-    def _start(self) -> None:
-        if self._waiting:
-            self._since = time.monotonic()
-            self._state.listener(StageStarted(self._node.name, self._waiting[0]))
+def _sure(change: Change) -> bool:
+    """The guard was asked by the plan, and asking again would only cost time."""
+    run = change.item.primitive
+    if not isinstance(run, Run) or change.status is not Status.CHANGE:
+        return False
+    return run.idempotent or change.forced
 
-    def on_line(self, text: str) -> None:
-        line = script.parse(self._nonce, text)
-        if line is None:
-            return
-        self._lines.append(line)
-        if line.kind == "done":
-            change = self._due[int(line.words[0])]
-            self._step(change, line.words[1], int(line.words[2]))
-        elif line.kind == "failed":
-            self._failure = self._error(self._due[int(line.words[0])], line.words[1], script.decode(line.words[2]))
 
-    def _step(self, change: Change, result: str, milliseconds: int) -> None:
-        chapter = change.item.chapter
-        if result == "changed":
-            self._state.changed += 1
-            self._changed[chapter] += 1
-        primitive = change.item.primitive
-        self._state.listener(
-            StepDone(self._node.name, chapter, primitive.step, title(primitive), result, milliseconds)
-        )
-        self._left[chapter] -= 1
-        if self._left[chapter] == 0:
-            self._waiting.remove(chapter)
-            now = time.monotonic()
-            self._state.listener(
-                StageDone(
-                    self._node.name, chapter, self._changed[chapter], now - self._state.began, now - self._since
-                )
+def _owes(primitive: object, later: Sequence[Change]) -> tuple[Run, ...]:
+    if not isinstance(primitive, Write):
+        return ()
+    forced = [change.item.primitive for change in later if change.forced]
+    return tuple(run for run in forced if isinstance(run, Run) and planning.watches(run, primitive.path))
+
+
+async def _values(run: _Run, batch: Sequence[Unit]) -> dict[str, str]:
+    """The run inputs that these stages need on their node."""
+    names = inputs.needed(change for unit in batch for change in run.due(unit))
+    if missing := [name for name in names if name not in run.session.inputs]:
+        await read_inputs(run.session, missing)
+    for name in names:
+        if name not in run.session.inputs:
+            first = run.session.cluster.first_control_plane.name
+            raise StepFailed(
+                f"`{name}` cannot be read", first, command=find(name).read.strip(), hint="its stage comes first"
             )
-            self._state.event(self._node.name, chapter).set()
-            self._start()
+    return {name: run.session.inputs[name] for name in names}
 
-    def _error(self, change: Change, code: str, output: str) -> StepFailed:
-        primitive = change.item.primitive
-        where = f"{self._node.name}: {primitive.step}"
-        if isinstance(primitive, Await):
-            return StepFailed(
-                f"gave up waiting for {primitive.check.name} after {primitive.limit:g} s",
-                where,
-                command=f"hardway check --node {self._node.host_name}",
-                output=output,
-                hint=primitive.check.hint or "look at the journal of the node: journalctl -e",
-            )
-        return StepFailed(
-            f"could not {title(primitive)} (exit code {code})",
-            where,
-            command=f"hardway apply --only {change.item.chapter} --node {self._node.host_name}",
-            output=output,
-            hint=f"mend the cause and run the same command again; inputs of the run are in {INPUTS}"
-            if isinstance(primitive, Run) and primitive.inputs
-            else "mend the cause and run the same command again: it continues where it stopped",
-        )
 
-    def finish(self, code: int, stderr: str) -> None:
-        """Raise what went wrong, if anything did."""
-        if self._failure:
-            raise self._failure
-        check_end(self._node.name, self._lines, code, stderr)
+async def _look_again(run: _Run, node: Node, lost: Unreachable) -> None:
+    """Probe a node whose script was cut off, and plan the rest of its way anew."""
+    await run.session.reconnect(node.name, lost.what)
+    left = [unit for unit in run.units if unit.node == node.name and unit.key not in run.board.done]
+    items = [change.item for unit in left for change in run.changes.get(unit.key, ())]
+    answers = await ask(run.session, node, [item.primitive for item in items])
+    alone = [Unit(unit.stage, unit.node, unit.chapter, makes=unit.makes) for unit in left]
+    changes = planning.compare(alone, items, {node.name: answers}, late=True)
+    for unit in left:
+        run.changes[unit.key] = tuple(change for change in changes if change.item.key == unit.key)
+
+
+def _holder() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}, hardway with pid {os.getpid()}"

@@ -1,15 +1,18 @@
-"""What would change, per node, chapter and step: a value, made by comparing answers with wishes."""
+"""What would change, per node, chapter and step: a value, made by comparing answers with wishes. Pure."""
 
 import difflib
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
-from hardway.engine.script import Line, decode, sha256
-from hardway.model import Cluster, Node
-from hardway.steps import Await, Primitive, Run, Write, lower
-from hardway.steps.shell import input_file, octal
+from hardway.engine.probe import Answer, Answers, FileState
+from hardway.engine.schedule import Key, Unit, ordered
+from hardway.engine.script import sha256
+from hardway.errors import Refused
+from hardway.model import Cluster
+from hardway.steps import Await, Primitive, Run, Write, lower_all
+from hardway.steps.shell import INPUTS, input_file, octal
 from hardway.workflows.stage import Stage
 
 
@@ -28,6 +31,12 @@ class Item:
     node: str
     chapter: str
     primitive: Primitive
+    stage: int = 0
+    """Place of the chapter in the workflow."""
+
+    @property
+    def key(self) -> Key:
+        return (self.stage, self.node)
 
 
 @dataclass(frozen=True)
@@ -39,40 +48,71 @@ class Change:
     reason: str = ""
     diff: tuple[str, ...] = ()
     """Unified diff; for secrets only the hashes."""
+    old: str = ""
+    """State of the file before: hash, mode, owner. Empty where there is none, and for what is no file."""
+    new: str = ""
+    """State of the file afterwards; for a Run the hash of its script."""
+    forced: bool = False
+    """Due although its check may be content: a file that it watches changes."""
+
+    @property
+    def is_due(self) -> bool:
+        return self.status is not Status.SAME
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All items of a run in their order, each with its status."""
+    """All items of a run, node by node in their order, each with its status."""
 
     changes: tuple[Change, ...] = field(default=())
+    units: tuple[Unit, ...] = field(default=(), repr=False)
 
     @property
     def pending(self) -> tuple[Change, ...]:
         """What is not the same."""
-        return tuple(change for change in self.changes if change.status is not Status.SAME)
+        return tuple(change for change in self.changes if change.is_due)
 
-    def due(self, node: str, chapter: str) -> tuple[Change, ...]:
-        """All items of a chapter on a node when at least one of them is due, else nothing."""
-        mine = tuple(c for c in self.changes if (c.item.node, c.item.chapter) == (node, chapter))
-        return mine if any(change.status is not Status.SAME for change in mine) else ()
+    def of(self, key: Key) -> tuple[Change, ...]:
+        """All items of a stage on a node."""
+        return tuple(change for change in self.changes if change.item.key == key)
 
-    def to_data(self) -> dict[str, object]:
-        """The plan for `--json`: hashes instead of secrets, no file content but in diffs of plain files."""
-        return {
-            "changes": [
-                {
-                    "node": change.item.node,
-                    "chapter": change.item.chapter,
-                    "step": change.item.primitive.step,
-                    "title": title(change.item.primitive),
-                    "status": str(change.status),
-                    "reason": change.reason,
-                    "diff": list(change.diff),
-                }
-                for change in self.pending
-            ]
-        }
+    def to_data(self) -> dict[str, Any]:
+        """The plan as JSON data: hashes instead of secrets, no file content but in diffs of plain files."""
+        return {"version": 1, "changes": [as_data(change) for change in self.pending]}
+
+
+def as_data(change: Change) -> dict[str, Any]:
+    """One change as JSON data."""
+    return {
+        "node": change.item.node,
+        "chapter": change.item.chapter,
+        "step": change.item.primitive.step,
+        "title": title(change.item.primitive),
+        "status": str(change.status),
+        "reason": change.reason,
+        "diff": list(change.diff),
+        "old": change.old,
+        "new": change.new,
+    }
+
+
+IDENTITY = ("node", "chapter", "step", "title", "old", "new")
+
+
+def agree(saved: Mapping[str, Any], fresh: Plan) -> None:
+    """Refused when the nodes or the configuration are not what they were when the plan was saved."""
+    if saved.get("version") != 1:
+        raise Refused("the saved plan was written by another version", hint="make the plan again")
+    before = [tuple(str(change.get(name, "")) for name in IDENTITY) for change in saved.get("changes", ())]
+    now = [tuple(str(as_data(change)[name]) for name in IDENTITY) for change in fresh.pending]
+    differing = [entry for entry in [*before, *now] if (entry in before) != (entry in now)]
+    if differing:
+        lines = dict.fromkeys(f"{node}: {step}: {what}" for node, _, step, what, _, _ in differing)
+        raise Refused(
+            "the nodes are not as they were when the plan was made",
+            output="\n".join(lines),
+            hint="make the plan again, and look at what is different",
+        )
 
 
 def title(primitive: Primitive) -> str:
@@ -86,89 +126,140 @@ def title(primitive: Primitive) -> str:
             return f"wait for {primitive.check.name}"
 
 
-def items(cluster: Cluster, stages: Iterable[Stage], nodes: Iterable[Node]) -> tuple[Item, ...]:
-    """All primitives of the stages on these nodes, in order."""
-    wanted = {node.name for node in nodes}
+def items(cluster: Cluster, stages: Sequence[Stage], units: Iterable[Unit]) -> tuple[Item, ...]:
+    """All primitives of the units, node by node, each node's in their order."""
+    found = [
+        Item(unit.node, unit.chapter, primitive, unit.stage)
+        for unit in units
+        for primitive in lower_all(stages[unit.stage].chapter.steps(cluster, cluster.node(unit.node)))
+    ]
+    places = {node.name: place for place, node in enumerate(cluster.nodes)}
+    return tuple(sorted(found, key=lambda item: places[item.node]))
+
+
+def compare(
+    units: Sequence[Unit], items: Sequence[Item], answers: Mapping[str, Answers], *, late: bool = False
+) -> tuple[Change, ...]:
+    """The changes of all items from the answers of their nodes.
+
+    `late`: other nodes have changed already in this run, so every wait has to be asked again.
+    """
+    changes: list[Change] = []
+    for node in dict.fromkeys(item.node for item in items):
+        changes += _compare_node([item for item in items if item.node == node], answers[node])
+    return _await_again(units, changes, late)
+
+
+def _compare_node(mine: Sequence[Item], answers: Answers) -> Iterable[Change]:
+    """Everything but what other nodes have to do with it."""
+    last = {item.primitive.path: item.primitive for item in mine if isinstance(item.primitive, Write)}
+    settled = {path for path, write in last.items() if _is_same(write, answers.files.get(path, FileState()))}
+    changed: set[str] = set()
+    earlier = False
+    for number, item in enumerate(mine):
+        match item.primitive:
+            case Write() as write if write.path in settled:
+                # Where a file is written twice the last one decides; it stands already.
+                change = Change(item, Status.SAME)
+            case Write() as write:
+                change = _compare_write(item, write, answers.files.get(write.path, FileState()))
+                if change.is_due:
+                    changed.add(write.path)
+            case Run() as run:
+                change = _compare_run(item, run, answers.checks[number], changed, earlier)
+                if change.is_due:
+                    # The engine lays these down for it, so whoever watches them may have something to do.
+                    changed |= {input_file(name) for name in run.inputs}
+            case Await():
+                answer = answers.checks[number]
+                change = Change(item, Status.SAME if answer.yes else Status.CHANGE, answer.reason)
+        earlier = earlier or change.is_due
+        yield change
+
+
+def _is_same(write: Write, found: FileState) -> bool:
+    wanted = (sha256(write.content), f"{write.mode:o}", write.owner)
+    return found.kind.startswith("regular") and (found.sha256, found.mode, found.owner) == wanted
+
+
+def _compare_write(item: Item, write: Write, found: FileState) -> Change:
+    wanted = sha256(write.content)
+    new = f"sha256:{wanted} {octal(write.mode)} {write.owner}"
+    if _is_same(write, found):
+        return Change(item, Status.SAME, new=new)
+    if not found.kind:
+        old, reason = "", "is missing"
+    elif not found.sha256:
+        old, reason = found.kind, f"is a {found.kind}"
+    else:
+        old = f"sha256:{found.sha256} {octal(int(found.mode, 8))} {found.owner}"
+        if found.sha256 != wanted:
+            reason = "differs"
+        else:
+            reason = f"has mode {octal(int(found.mode, 8))} and owner {found.owner}, wanted {octal(write.mode)} {write.owner}"
+    return Change(item, Status.CHANGE, reason, _diff(write, found, old, new), old, new)
+
+
+def _diff(write: Write, found: FileState, old: str, new: str) -> tuple[str, ...]:
+    if found.sha256 == sha256(write.content):
+        return ()
+    if write.secret or b"\0" in write.content or (found.sha256 and found.content is None):
+        return (f"-{old}", f"+{new}")
     return tuple(
-        Item(node.name, stage.chapter.name, primitive)
-        for stage in stages
-        for node in stage.on(cluster)
-        if node.name in wanted
-        for step in stage.chapter.steps(cluster, node)
-        for primitive in lower(step)
+        difflib.unified_diff(
+            (found.content or "").splitlines(),
+            write.content.decode(errors="replace").splitlines(),
+            write.path if found.sha256 else "/dev/null",
+            write.path,
+            lineterm="",
+        )
     )
 
 
-def compare(mine: tuple[Item, ...], answers: Iterable[Line]) -> tuple[Change, ...]:
-    """The changes of one node from the lines of its probe."""
-    files: dict[int, tuple[str, str, str]] = {}
-    contents: dict[int, str] = {}
-    checks: dict[int, tuple[bool, str]] = {}
-    for line in answers:
-        if line.kind == "file":
-            files[int(line.words[0])] = (line.words[1], line.words[2], line.words[3])
-        elif line.kind == "content":
-            contents[int(line.words[0])] = decode(line.words[1])
-        elif line.kind == "check":
-            checks[int(line.words[0])] = (line.words[1] == "0", " ".join(line.words[2:]).strip())
-    changed: set[str] = set()
-    result: list[Change] = []
-    for number, item in enumerate(mine):
-        primitive = item.primitive
-        if isinstance(primitive, Write):
-            change = _compare_write(item, primitive, files[number], contents.get(number))
-            if change.status is not Status.SAME:
-                changed.add(primitive.path)
-        else:
-            change = _compare_check(item, primitive, checks[number], changed)
-            if change.status is not Status.SAME and isinstance(primitive, Run):
-                # The engine lays these down for it, so whoever watches them has something to do.
-                changed |= {input_file(name) for name in primitive.inputs}
+def _compare_run(item: Item, run: Run, answer: Answer, changed: set[str], earlier: bool) -> Change:
+    script = f"sha256:{sha256(run.script.encode())}"
+    touched = sorted(path for path in changed if watches(run, path))
+    files = [path for path in touched if not path.startswith(INPUTS)]
+    if files:
+        return Change(item, Status.CHANGE, f"{', '.join(files)} changes", new=script, forced=True)
+    if answer.owed:
+        reason = "a file changed, and an interrupted run did not come to this"
+        return Change(item, Status.CHANGE, reason, new=script, forced=True)
+    if answer.yes and touched:
+        return Change(item, Status.KNOWN_AFTER, "inputs of this run are laid down", new=script)
+    if answer.yes:
+        return Change(item, Status.SAME, new=script)
+    if answer.code != 1 and earlier:
+        # Not a no: it cannot tell yet, a command or a file that it asks comes with an earlier step.
+        return Change(item, Status.KNOWN_AFTER, answer.reason, new=script)
+    return Change(item, Status.CHANGE, answer.reason, new=script)
+
+
+def watches(run: Run, path: str) -> bool:
+    """The path is what the Run watches, or lies below it."""
+    return any(path == watched or path.startswith(watched.rstrip("/") + "/") for watched in run.watches)
+
+
+def _await_again(units: Sequence[Unit], changes: Sequence[Change], late: bool) -> tuple[Change, ...]:
+    """Waits behind a change, on this node or on one that was waited for, are asked again."""
+    due = {change.item.key for change in changes if change.is_due and not isinstance(change.item.primitive, Await)}
+    touched: set[Key] = set()
+    previous: dict[str, Key] = {}
+    for unit in ordered(units):
+        before = {*unit.after, *([previous[unit.node]] if unit.node in previous else [])}
+        if late or any(key in touched or key in due for key in before):
+            touched.add(unit.key)
+        previous[unit.node] = unit.key
+    within: set[Key] = set()
+    result = []
+    for change in changes:
+        key = change.item.key
+        if not isinstance(change.item.primitive, Await):
+            if change.is_due:
+                within.add(key)
+        elif key in touched or key in within:
+            change = replace(
+                change, status=Status.KNOWN_AFTER, reason=change.reason or "asked after what is before it"
+            )
         result.append(change)
     return tuple(result)
-
-
-def _compare_write(item: Item, write: Write, found: tuple[str, str, str], old: str | None) -> Change:
-    digest, mode, owner = found
-    wanted = sha256(write.content)
-    if (digest, mode, owner) == (wanted, f"{write.mode:o}", write.owner):
-        return Change(item, Status.SAME)
-    if digest == "-":
-        reason = "is missing"
-    elif digest != wanted:
-        reason = "differs"
-    else:
-        reason = f"has mode {mode} and owner {owner}, wanted {octal(write.mode)} {write.owner}"
-    if write.secret:
-        diff: tuple[str, ...] = (f"-sha256:{digest}", f"+sha256:{wanted}") if digest != wanted else ()
-    else:
-        diff = tuple(
-            difflib.unified_diff(
-                (old or "").splitlines() if digest != wanted else [],
-                write.content.decode(errors="replace").splitlines() if digest != wanted else [],
-                write.path if digest != "-" else "/dev/null",
-                write.path,
-                lineterm="",
-            )
-        )
-    return Change(item, Status.CHANGE, reason, diff)
-
-
-def _compare_check(item: Item, primitive: Run | Await, answer: tuple[bool, str], changed: set[str]) -> Change:
-    yes, reason = answer
-    if isinstance(primitive, Run) and (touched := sorted(changed & set(primitive.watches))):
-        return Change(item, Status.CHANGE, f"{', '.join(touched)} changes")
-    if yes:
-        return Change(item, Status.SAME)
-    if isinstance(primitive, Await):
-        return Change(item, Status.KNOWN_AFTER, reason)
-    return Change(item, Status.CHANGE, reason)
-
-
-def fingerprint(plan: Plan) -> Mapping[str, str]:
-    """Old and new hash of each pending file, for a saved plan."""
-    return {
-        f"{change.item.node}:{change.item.primitive.path}": hashlib.sha256(change.item.primitive.content).hexdigest()
-        for change in plan.pending
-        if isinstance(change.item.primitive, Write)
-    }

@@ -1,22 +1,22 @@
-"""The scripts that are sent to nodes, and what they answer.
+"""What every script sent to a node has in common: its frame, the node's lock, and the lines of its answer.
 
 Everything is inside `main`, so an upload that was cut short runs nothing. Answers come on standard output as lines
-that begin with a nonce; whatever the commands themselves print goes to a private file and is sent only on failure.
+that begin with a nonce; whatever the commands themselves print never gets there.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hardway.steps import Await, Primitive, Run, Write
-from hardway.steps.shell import INPUTS, input_file, octal, quote, words
+from hardway.steps.shell import INPUTS, quote
 
-LOCK_WAIT = 60
-"""Seconds to wait for the script of an earlier, interrupted run to end."""
+RUN = INPUTS.rpartition("/")[0]
+LOCK_WAIT = 120
+"""Seconds to wait for the script of an earlier, interrupted run to reach its next step boundary."""
 LOCKED = 75
 STEP_FAILED = 70
-"""Exit codes of our own (sysexits: EX_TEMPFAIL, EX_SOFTWARE)."""
+NOBODY_LISTENS = 71
+"""Exit codes of our own (sysexits: EX_TEMPFAIL, EX_SOFTWARE, EX_OSERR)."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -26,7 +26,16 @@ class Line:
     """One line of a script's answer."""
 
     kind: str
-    words: tuple[str, ...]
+    rest: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.rest.split(" "))
+
+    def split(self, count: int) -> tuple[str, ...]:
+        """That many words, and the text after them."""
+        words = self.rest.split(" ", count)
+        return (*words, *([""] * (count + 1 - len(words))))
 
 
 def parse(nonce: str, line: str) -> Line | None:
@@ -34,8 +43,8 @@ def parse(nonce: str, line: str) -> Line | None:
     mark, _, rest = line.partition(" ")
     if mark != nonce or not rest:
         return None
-    kind, *arguments = rest.split(" ")
-    return Line(kind, tuple(arguments))
+    kind, _, rest = rest.partition(" ")
+    return Line(kind, rest)
 
 
 def decode(text: str) -> str:
@@ -43,118 +52,58 @@ def decode(text: str) -> str:
     return base64.b64decode(text).decode(errors="replace")
 
 
-def _frame(nonce: str, body: str, lock: str) -> str:
-    return (
-        f"export LC_ALL=C PATH={PATH}\n"
-        "main() {\n"
-        f"nonce={nonce}\n"
-        "exec 3>&1 1>/dev/null 2>/dev/null </dev/null\n"
-        "umask 022\n"
-        "install -d -m 0700 /run/hardway\n"
-        "exec 9>>/run/hardway/lock\n"
-        f"flock {lock} -w {LOCK_WAIT} 9 || {{\n"
-        f'  printf "%s locked %s\\n" "$nonce" "$(base64 -w0 /run/hardway/holder)" >&3\n  exit {LOCKED}\n}}\n'
-        f"{body}"
-        'printf "%s end\\n" "$nonce" >&3\n'
-        "}\n"
-        "main\n"
-    )
-
-
-def probe(nonce: str, primitives: Sequence[Primitive]) -> str:
-    """A script that changes nothing and answers: state of each file, answer of each check."""
-    parts = [
-        'declare -A sums modes\nmark() { printf "%s %s\\n" "$nonce" "$*" >&3; }\n'
-        # One stat and one sha256sum for all files.
-    ]
-    paths = sorted({item.path for item in primitives if isinstance(item, Write)})
-    if paths:
-        listed = words(paths)
-        parts.append(
-            f"while read -r sum path; do sums[$path]=$sum; done < <(sha256sum {listed} 2>/dev/null)\n"
-            f"while read -r mode owner path; do modes[$path]=\"$mode $owner\"; done < <(stat -c '%a %U:%G %n' {listed} 2>/dev/null)\n"
-            "file() {\n"
-            '  mark file "$1" "${sums[$2]:--}" "${modes[$2]:-- -}"\n'
-            # The old content travels only where a difference is to be shown.
-            '  if [ -n "${sums[$2]:-}" ] && [ "${sums[$2]}" != "$3" ] && [ "$4" = shown ]; then\n'
-            '    mark content "$1" "$(base64 -w0 "$2")"\n  fi\n}\n'
-        )
-    for number, item in enumerate(primitives):
-        if isinstance(item, Write):
-            shown = "secret" if item.secret else "shown"
-            parts.append(f"file {number} {quote(item.path)} {sha256(item.content)} {shown}\n")
-        else:
-            check = item.unless if isinstance(item, Run) else item.check
-            parts.append(
-                f'reason="$( (set -u\n{check.script.rstrip()}\n) 2>&1)"\n'
-                f'mark check {number} "$?" "${{reason//$\'\\n\'/ }}"\n'
-            )
-    return _frame(nonce, "".join(parts), "-s")
-
-
 def sha256(content: bytes) -> str:
     """Hash of a file's content as sha256sum prints it."""
     return hashlib.sha256(content).hexdigest()
 
 
-_APPLY = """\
-mark() { printf "%s %s\\n" "$nonce" "$*" >&3; }
-out="$(mktemp /run/hardway/out.XXXXXX)"
-trap 'rm -f "$out"' EXIT
-begin() { step="$1"; began="${EPOCHREALTIME/./}"; mark start "$1"; }
-finish() { mark done "$step" "$1" "$((("${EPOCHREALTIME/./}" - began) / 1000))"; }
-failed() { mark failed "$step" "$1" "$(tail -c 4000 "$out" | base64 -w0)"; exit 70; }
+_COMMON = f"""\
+exec 3>&1 >/dev/null </dev/null
+umask 022
+cd /
+reason=
+# A run whose client is gone ends here, between two steps.
+mark() {{ printf '%s %s\\n' "$nonce" "$*" >&3 || exit {NOBODY_LISTENS}; }}
+# Asks one check; what it says last is the reason.
+ask() {{
+  local rc code="$1"
+  set --
+  reason="$(set -u; eval "$code" 2>/dev/null 3>&-)"
+  rc=$?
+  reason="${{reason##*$'\\n'}}"
+  reason="${{reason:0:500}}"
+  return "$rc"
+}}
+# Tells the value of a run input where it can be read.
+tell() {{ local value; value="$(eval "$2" 2>/dev/null 3>&-)" && [ -n "$value" ] && mark input "$1" "$value"; }}
+"""
+
+_LOCK = f"""\
+mkdir -p -m 0700 {RUN}
+exec 9>>{RUN}/lock
+holder() {{ cat {RUN}/holder 2>/dev/null; }}
+flock -n "$lock" 9 || {{
+  mark waiting-lock "$(holder)"
+  flock -w {LOCK_WAIT} "$lock" 9 || {{ mark locked "$(holder)"; exit {LOCKED}; }}
+}}
 """
 
 
-def apply(nonce: str, holder: str, primitives: Iterable[tuple[int, Primitive]], inputs: Mapping[str, str]) -> str:
-    """A script that carries out primitives in order and reports each one; it stops at the first failure."""
+def frame(nonce: str, body: str, *, lock: str = "", holder: str = "") -> str:
+    """A whole script. `lock` is flock's -s (others may ask too) or -x (holder is noted for them), or empty.
+
+    Commands keep the lock's descriptor: a command that outlives its script still holds it.
+    """
     parts = [
-        _APPLY,
-        f'printf \'%s, pid %s, since %s\\n\' {quote(holder)} "$$" "$(date -u +%FT%TZ)" >/run/hardway/holder\n',
+        f"export LC_ALL=C HOME=/root PATH={PATH}\nunset BASH_ENV ENV CDPATH\nmain() {{\nnonce={nonce}\n",
+        _COMMON,
     ]
-    if inputs:
-        parts.append(f"install -d -m 0700 {INPUTS}\n")
-    for name, value in inputs.items():
-        parts.append(f"(umask 077; cat >{quote(input_file(name))} <<'EOF'\n{value}\nEOF\n)\n")
-    for number, item in primitives:
-        parts.append(f"begin {number}\n")
-        match item:
-            case Write():
-                parts.append(_write(item))
-            case Run():
-                parts.append(
-                    f"(set -u\n{item.unless.script.rstrip()}\n) >/dev/null 2>&1\n"
-                    'if [ "$?" = 0 ]; then finish ok; else\n'
-                    # Not as a condition: bash would switch `set -e` off inside.
-                    f'(set -euo pipefail\n{item.script.rstrip()}\n) >"$out" 2>&1\nrc="$?"\n'
-                    '[ "$rc" = 0 ] || failed "$rc"\nfinish changed\nfi\n'
-                )
-            case Await():
-                parts.append(_await(item))
-    return _frame(nonce, "".join(parts), "-x")
-
-
-def _write(item: Write) -> str:
-    folder, _, name = item.path.rpartition("/")
-    # Beside the target, with its final mode before the first byte. The dot hides it from the kubelet.
-    beside, target = quote(f"{folder}/.{name}.hardway"), quote(item.path)
-    encoded = base64.encodebytes(item.content).decode()
-    return (
-        f"(set -euo pipefail\nrm -f {beside}\n(umask 077; : >{beside})\n"
-        f"chown {item.owner} {beside}\nchmod {octal(item.mode)} {beside}\n"
-        f"base64 -d >{beside} <<'EOF'\n{encoded}EOF\n"
-        f'mv -T {beside} {target}\n) >"$out" 2>&1\nrc="$?"\n'
-        '[ "$rc" = 0 ] || failed "$rc"\nfinish changed\n'
-    )
-
-
-def _await(item: Await) -> str:
-    check = f'reason="$( (set -u\n{item.check.script.rstrip()}\n) 2>&1)"\n'
-    return (
-        f"deadline=$((SECONDS + {int(item.limit)}))\n"
-        f"while :; do\n{check}"
-        '[ "$?" != 0 ] || break\n'
-        f'if [ "$SECONDS" -ge "$deadline" ]; then printf "%s\\n" "$reason" >"$out"; failed timeout; fi\n'
-        f"sleep {item.interval:g}\ndone\nfinish ok\n"
-    )
+    if lock:
+        parts.append(f"lock={lock}\n{_LOCK}")
+    if holder:
+        parts.append(
+            f"trap 'rm -f {RUN}/holder {RUN}/out' EXIT\n"
+            f'printf \'%s, pid %s on the node, since %s\\n\' {quote(holder)} "$$" "$(date -u +%FT%TZ)" >{RUN}/holder\n'
+        )
+    parts += [body, "mark end\n}\nmain\n"]
+    return "".join(parts)

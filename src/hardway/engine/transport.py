@@ -1,31 +1,23 @@
-"""How a script reaches a node: asyncssh, the system's own ssh, or the local machine."""
+"""How a script reaches a node: what every transport can do, and which one a node asks for."""
 
-import asyncio
-import contextlib
-import getpass
+import codecs
 import os
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import asyncssh
-
-from hardway.errors import Unreachable
 from hardway.model import Node
 
-CONNECT_TIMEOUT = 15.0
-KEEPALIVE = 5.0
-"""Seconds; three unanswered keepalives mean that the link is lost."""
+LAUNCH = "if [ \"$(id -u)\" = 0 ]; then exec bash -c 'source <(cat)'; fi; exec sudo -n -- bash -c 'source <(cat)'"
+"""POSIX sh that runs the bash script on its standard input as root. Bash would read a script from a pipe byte by
+byte; `source` reads all of it first, and an upload that was cut short is not run at all."""
 
-SYSTEM_CONFIG = Path("/etc/ssh/ssh_config")
-SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+CONTINUE = "run the same command again: it continues where the node stands"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a script left behind. Output lines have been handed on already as they came."""
+    """What a script left behind. Its output lines have been handed on already, as they came."""
 
     exit_code: int
     stderr: str
@@ -41,141 +33,51 @@ class Transport(Protocol):
         """Run the script and hand on each line of its standard output; Unreachable when the link is lost."""
 
     async def close(self) -> None:
-        """End the connection."""
+        """End the connection. A script that still runs on the node ends at its next step boundary."""
 
 
-class Exec:
-    """Any command that takes a bash script on standard input: `ssh HOST sudo -n bash`, `sudo -n bash`, `bash`."""
-
-    def __init__(self, argv: Sequence[str], where: str) -> None:
-        self._argv = tuple(argv)
-        self._where = where
-
-    async def run(self, script: str, on_line: OnLine) -> Result:
-        process = await asyncio.create_subprocess_exec(
-            *self._argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=2**26,
-        )
-        assert process.stdin
-        assert process.stdout
-        assert process.stderr
-        feed = asyncio.ensure_future(_feed(process.stdin, script.encode()))
-        errors = asyncio.ensure_future(process.stderr.read())
-        async for line in process.stdout:
-            on_line(line.decode(errors="replace").rstrip("\n"))
-        await feed
-        code = await process.wait()
-        stderr = (await errors).decode(errors="replace")
-        if code == 255 and self._argv[0] == "ssh":
-            raise Unreachable("the connection failed", self._where, shlex.join(self._argv), stderr)
-        return Result(code, stderr)
-
-    async def close(self) -> None:
-        return None
-
-
-async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
-    # The other side may end before it has read everything; its exit code tells why.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        stdin.write(data)
-        await stdin.drain()
-    stdin.close()
-
-
-class AsyncSsh:
-    """One asyncssh connection, used for every script of a run."""
-
-    def __init__(self, connection: asyncssh.SSHClientConnection, command: str, where: str) -> None:
-        self._connection = connection
-        self._command = command
-        self._where = where
-
-    async def run(self, script: str, on_line: OnLine) -> Result:
-        try:
-            async with self._connection.create_process(self._command, errors="replace") as process:
-                process.stdin.write(script)
-                process.stdin.write_eof()
-                errors = asyncio.ensure_future(process.stderr.read())
-                async for line in process.stdout:
-                    on_line(line.rstrip("\n"))
-                await process.wait_closed()
-                stderr = await errors
-                code = process.exit_status
-        except (asyncssh.Error, OSError) as lost:
-            raise Unreachable(f"the connection was lost: {lost}", self._where, hint=_CONTINUE) from lost
-        if code is None:
-            raise Unreachable("the connection was lost", self._where, hint=_CONTINUE)
-        return Result(code, str(stderr))
-
-    async def close(self) -> None:
-        self._connection.close()
-        with contextlib.suppress(asyncssh.Error, OSError):
-            await self._connection.wait_closed()
-
-
-_CONTINUE = "run the same command again: it continues where the node stands"
+Connect = Callable[[Node], Awaitable[Transport]]
 
 
 async def open_transport(node: Node) -> Transport:
     """Connect to a node as its inventory entry says; Unreachable with a cure when that fails."""
-    ssh = node.ssh
-    if ssh.transport == "local":
-        return Exec(["bash"] if os.geteuid() == 0 else ["sudo", "-n", "bash"], node.name)
-    host = ssh.host or node.address
-    if ssh.transport == "openssh":
-        options = [f"-o{name}={value}" for name, value in (("BatchMode", "yes"), ("StrictHostKeyChecking", "yes"))]
-        options += ["-F", str(Path(ssh.config_file).expanduser())] if ssh.config_file else []
-        options += ["-p", str(ssh.port)] if ssh.port else []
-        options += ["-i", str(Path(ssh.identity_file).expanduser())] if ssh.identity_file else []
-        options += ["-l", ssh.user] if ssh.user else []
-        return Exec(["ssh", *options, host, "sudo -n bash"], node.name)
-    return await _connect(node, host)
+    # Imported here: half of the time that a command needs to start would go into a library it may not use.
+    if node.ssh.transport == "local":
+        from hardway.engine.exec import local
+
+        return local(node)
+    if node.ssh.transport == "openssh":
+        from hardway.engine.exec import openssh
+
+        return openssh(node)
+    from hardway.engine.ssh import connect
+
+    return await connect(node)
 
 
-def _config_files(node: Node) -> list[str]:
-    """ssh_config files in the order in which ssh reads them; asyncssh alone would read only the user's."""
-    if node.ssh.config_file:
-        return [str(Path(node.ssh.config_file).expanduser())]
-    return [str(file) for file in (Path("~/.ssh/config").expanduser(), SYSTEM_CONFIG) if file.is_file()]
+class Lines:
+    """Cuts a stream of bytes into lines; one line may be longer than any buffer."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._parts: list[str] = []
+
+    def feed(self, data: bytes) -> None:
+        """Hand on every line that is complete now."""
+        head, *rest = self._decoder.decode(data).split("\n")
+        self._parts.append(head)
+        for part in rest:
+            self._on_line("".join(self._parts))
+            self._parts = [part]
+
+    def end(self) -> None:
+        """Hand on what has no newline behind it."""
+        if last := "".join(self._parts):
+            self._on_line(last)
+        self._parts = []
 
 
-async def _connect(node: Node, host: str) -> Transport:
-    ssh = node.ssh
-    overrides: dict[str, object] = {"keepalive_interval": KEEPALIVE, "connect_timeout": CONNECT_TIMEOUT}
-    if ssh.port:
-        overrides["port"] = ssh.port
-    if ssh.user:
-        overrides["username"] = ssh.user
-    if ssh.identity_file:
-        overrides["client_keys"] = [str(Path(ssh.identity_file).expanduser())]
-    login = f"ssh {ssh.user + '@' if ssh.user else ''}{host}"
-    try:
-        resolved = asyncssh.SSHClientConnectionOptions(config=_config_files(node), host=host, **overrides)
-        known = resolved.known_hosts
-        if known is None:
-            # asyncssh takes `UserKnownHostsFile none` for "check nothing".
-            raise Unreachable("host key checking is off", node.name, login, hint="give the host a UserKnownHostsFile")
-        if known == () and SYSTEM_KNOWN_HOSTS.is_file():
-            user_file = Path("~/.ssh/known_hosts").expanduser()
-            overrides["known_hosts"] = [str(f) for f in (user_file, SYSTEM_KNOWN_HOSTS) if f.is_file()]
-        connection = await asyncssh.connect(host, config=_config_files(node), **overrides)
-    except asyncssh.HostKeyNotVerifiable as unknown:
-        raise Unreachable(
-            f"its host key is not trusted: {unknown}",
-            node.name,
-            login,
-            hint=f"compare `ssh-keyscan {host}` with the console of the machine, then add it to known_hosts",
-        ) from unknown
-    except asyncssh.PermissionDenied as denied:
-        raise Unreachable(
-            f"the login was refused: {denied}", node.name, login, hint="which key and user does the node accept?"
-        ) from denied
-    except (asyncssh.Error, OSError, TimeoutError) as failed:
-        raise Unreachable(
-            f"no connection: {str(failed) or type(failed).__name__}", node.name, login, hint="is the machine up?"
-        ) from failed
-    user = ssh.user or connection.get_extra_info("username") or getpass.getuser()
-    return AsyncSsh(connection, "bash" if user == "root" else "sudo -n bash", node.name)
+def is_root() -> bool:
+    """This process may do everything on this machine."""
+    return os.geteuid() == 0

@@ -1,11 +1,13 @@
 """Ask every verification check of the chapters: `hardway check`."""
 
-import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hardway.engine.run import Session, ask, gather
-from hardway.steps import Await, Check, Severity
+from hardway.engine import probe
+from hardway.engine.run import Session, at_once, converse
+from hardway.model import Node
+from hardway.steps import Check, Severity
 from hardway.workflows.stage import Stage
 
 
@@ -27,22 +29,29 @@ class Answer:
 
 async def verify(session: Session, stages: Sequence[Stage]) -> tuple[Answer, ...]:
     """All checks of the stages, one round trip per node; each check is asked once per node."""
-    answers: dict[str, list[Answer]] = {}
+    return tuple(
+        answer for mine in await at_once(_one(session, stages, node) for node in session.nodes) for answer in mine
+    )
 
-    async def one(name: str) -> None:
-        asked: list[tuple[str, Check]] = []
-        for stage in stages:
-            for node in stage.on(session.cluster):
-                if node.name == name:
-                    for check in stage.chapter.checks(session.cluster, node):
-                        if all(check != other for _, other in asked):
-                            asked.append((stage.chapter.name, check))
-        lines = await ask(session, name, [Await("check", check, 0) for _, check in asked])
-        found = {int(line.words[0]): line.words for line in lines if line.kind == "check"}
-        answers[name] = [
-            Answer(name, chapter, check, found[number][1] == "0", " ".join(found[number][2:]).strip())
-            for number, (chapter, check) in enumerate(asked)
-        ]
 
-    await gather([asyncio.ensure_future(one(node.name)) for node in session.nodes])
-    return tuple(answer for node in session.nodes for answer in answers[node.name])
+async def _one(session: Session, stages: Sequence[Stage], node: Node) -> list[Answer]:
+    asked: dict[Check, str] = {}
+    for stage in stages:
+        if node in stage.on(session.cluster):
+            for check in stage.chapter.checks(session.cluster, node):
+                asked.setdefault(check, stage.chapter.name)
+    if not asked:
+        return []
+    nonce = secrets.token_hex(8)
+    # Side by side, because most of them wait for something that answers slowly.
+    text = probe.ask_script(nonce, tuple(asked), max(4, 2 * node.facts.cpus))
+    lines = await converse(session, node.name, nonce, text)
+    said = probe.answers((), lines).checks
+    return [
+        Answer(node.name, chapter, check, said[number].yes, said[number].reason or _silent(said[number].code))
+        for number, (check, chapter) in enumerate(asked.items())
+    ]
+
+
+def _silent(code: int) -> str:
+    return "" if code == 0 else f"it gave no reason (exit code {code})"
