@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.control_plane import manifests_directory
 from hardway.model import Cluster, Document, Node, freeze_document, thaw
 from hardway.steps import Check, Command, Directory, File, Service, Step, Wait, yaml
 from hardway.steps.shell import INPUTS, input_file
@@ -55,6 +56,9 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     kubelet = cluster.paths.kubelet
     joining = node != cluster.first_control_plane
     yield Directory("kubelet-start/directory", kubelet, 0o700, why="keys and pod volumes live below it")
+    if node.is_control_plane:
+        # The kubelet watches this directory from its start; one that appears later is noticed twenty seconds later.
+        yield manifests_directory(cluster)
     if joining:
         yield from _bootstrap(cluster, node)
     yield File(

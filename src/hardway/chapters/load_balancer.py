@@ -17,7 +17,6 @@ def haproxy(cluster: Cluster) -> str:
     return f"""\
 global
     log /dev/log local0
-    maxconn 20000
     user haproxy
     group haproxy
 

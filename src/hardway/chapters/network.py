@@ -45,11 +45,11 @@ def routes(cluster: Cluster, node: Node) -> str:
         if other != node and other.pod_cidr
     ]
     outside = f"-s {node.pod_cidr}"
-    pods = " ".join(cluster.networking.pod_subnets)
+    pods = cluster.network.cidr
     masquerade = (
         # Pods reach what is outside the pod network with the node's address; among themselves they keep their own.
-        f"iptables -w -t nat -C POSTROUTING {outside} ! -d {pods.split()[0]} -j MASQUERADE 2>/dev/null ||\n"
-        f"  iptables -w -t nat -A POSTROUTING {outside} ! -d {pods.split()[0]} -j MASQUERADE\n"
+        f"iptables -w -t nat -C POSTROUTING {outside} ! -d {pods} -j MASQUERADE 2>/dev/null ||\n"
+        f"  iptables -w -t nat -A POSTROUTING {outside} ! -d {pods} -j MASQUERADE\n"
         if pods and ":" not in node.pod_cidr
         else ""
     )

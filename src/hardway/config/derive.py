@@ -145,7 +145,7 @@ def derive(sources: Sources) -> Cluster:
         downloads=_downloads(inventory, release),
         containerd=freeze_document(inventory.containerd.cri),
         files=MappingProxyType(dict(sources.files)),
-        network=Network(inventory.network.kind),
+        network=Network(inventory.network.kind, _pod_network(networking, inventory)),
         balancer=Balancer(front, inventory.load_balancer.port),
         manifests=tuple(sources.manifests),
     )
@@ -179,11 +179,15 @@ def _nodes(sources: Sources, networking: Networking) -> tuple[Node, ...]:
     return tuple(_node(sources, entry, shares.get(entry.name, "")) for entry in inventory.nodes)
 
 
+def _pod_network(networking: Networking, inventory: Inventory) -> str:
+    return inventory.network.pod_cidr or next(iter(networking.pod_subnets), "")
+
+
 def _pod_shares(networking: Networking, inventory: Inventory) -> dict[str, str]:
     """Each Kubernetes node's part of podSubnet, in the order of the inventory, where the inventory names none."""
-    if inventory.network.kind != "bridge" or not networking.pod_subnets:
+    if inventory.network.kind != "bridge":
         return {}
-    whole = ipaddress.ip_network(networking.pod_subnets[0])
+    whole = ipaddress.ip_network(_pod_network(networking, inventory))
     parts = whole.subnets(new_prefix=max(POD_PREFIX[whole.version], whole.prefixlen))
     taken = {entry.pod_cidr for entry in inventory.nodes if entry.pod_cidr}
     shares: dict[str, str] = {}

@@ -72,6 +72,8 @@ class PodNetwork(Strict):
     """The pod network."""
 
     kind: Literal["none", "bridge"] = "none"
+    pod_cidr: str = Field(default="", alias="podCIDR")
+    """Network of all pods; empty: podSubnet of ClusterConfiguration."""
 
 
 class LoadBalancer(Strict):

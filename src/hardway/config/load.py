@@ -221,8 +221,15 @@ def _cross_checks(sources: Sources, folder: Path) -> Iterator[Problem]:
             for network in networks:
                 if address is not None and address in network:
                     yield document.problem(("nodes", number, "address"), f"lies in {name} {network}")
+    own, bad = _network(document, ("network", "podCIDR"), inventory.network.pod_cidr)
+    yield from bad
+    pods = own or pods
     if inventory.network.kind == "bridge" and not pods:
-        yield about.problem(("networking",), "network `bridge` needs podSubnet", "for example 10.244.0.0/16")
+        yield document.problem(("network",), "network `bridge` needs podCIDR", "for example 10.244.0.0/16")
+    for one in services:
+        for other in own:
+            if one.version == other.version and one.overlaps(other):
+                yield document.problem(("network", "podCIDR"), f"pods {other} overlap services {one}")
     if components.seconds(cluster.api_server.timeout_for_control_plane) is None:
         yield about.problem(("apiServer", "timeoutForControlPlane"), "not a duration", "for example 4m0s")
     if components.seconds(inventory.token_ttl) is None:

@@ -110,7 +110,8 @@ class Network:
     """The pod network: `none`, or `bridge` (CNI bridge plugin with static routes between the nodes)."""
 
     kind: str = "none"
-    mtu: int = 0
+    cidr: str = ""
+    """Network of all pods, of which each node has a share."""
 
 
 @dataclass(frozen=True)
