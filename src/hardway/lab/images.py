@@ -199,7 +199,7 @@ def _containerd(binaries: Binaries, root: Path, scratch: Path) -> Iterator[Ctr]:
 
     with log.open("w") as output:
         # pdeathsig: were this process killed outright, the daemon would stay behind.
-        argv = ["setpriv", "--pdeathsig", "KILL", binaries["containerd"], "--config", config]
+        argv: list[str | Path] = ["setpriv", "--pdeathsig", "KILL", binaries["containerd"], "--config", config]
         daemon = subprocess.Popen(argv, stdout=output, stderr=output, cwd=scratch)
         try:
             deadline = time.monotonic() + CONTAINERD_SECONDS
