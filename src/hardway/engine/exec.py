@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import shlex
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from hardway.engine.transport import CONTINUE, LAUNCH, Lines, OnLine, Result
 from hardway.errors import Unreachable
@@ -28,14 +31,15 @@ class Exec:
     def __init__(self, argv: Sequence[str], where: str) -> None:
         self._argv = tuple(argv)
         self._where = where
+        self._is_ssh = self._argv[0] == "ssh"
 
     async def run(self, script: str, on_line: OnLine) -> Result:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+            process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 # Ctrl-C is for us alone: the script is to come to its next step boundary.
                 start_new_session=True,
             )
@@ -45,21 +49,24 @@ class Exec:
         assert process.stdout
         assert process.stderr
         lines = Lines(on_line)
-        errors = asyncio.ensure_future(process.stderr.read())
-        feed = asyncio.ensure_future(_feed(process.stdin, script.encode()))
+        output, errors = await _Pipe.open(process.stdout), await _Pipe.open(process.stderr)
+        feed = asyncio.ensure_future(asyncio.to_thread(_feed, process.stdin, script.encode()))
         try:
-            while data := await process.stdout.read(65536):
+            while data := await output.reader.read(65536):
                 lines.feed(data)
             lines.end()
+            stderr = (await errors.reader.read()).decode(errors="replace")
             await feed
-            stderr = (await errors).decode(errors="replace")
-            code = await process.wait()
+            code = await asyncio.to_thread(process.wait)
+        except asyncio.CancelledError:
+            # A script on this machine notices the closed pipes between two steps; ssh would not tell the other side.
+            if self._is_ssh:
+                process.terminate()
+            raise
         finally:
-            feed.cancel()
-            errors.cancel()
-            # Left behind by a cancellation: closed pipes tell the other side.
-            process._transport.close()  # type: ignore[attr-defined]
-        if code < 0 or (code == SSH_FAILED and self._argv[0] == "ssh"):
+            output.transport.close()
+            errors.transport.close()
+        if code < 0 or (code == SSH_FAILED and self._is_ssh):
             raise Unreachable(
                 _reason(stderr) if code > 0 else "the connection was cut",
                 self._where,
@@ -73,13 +80,23 @@ class Exec:
         return None
 
 
-async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
+@dataclass
+class _Pipe:
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport
+
+    @staticmethod
+    async def open(pipe: IO[bytes]) -> "_Pipe":
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        return _Pipe(reader, transport)
+
+
+def _feed(stdin: IO[bytes], data: bytes) -> None:
     # The other side may end before it has read everything; its exit code tells why.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with contextlib.suppress(BrokenPipeError), stdin:
         stdin.write(data)
-        await stdin.drain()
-        stdin.close()
-        await stdin.wait_closed()
 
 
 def _reason(stderr: str) -> str:

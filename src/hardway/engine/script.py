@@ -84,7 +84,7 @@ exec 9>>{RUN}/lock
 holder() {{ cat {RUN}/holder 2>/dev/null; }}
 flock -n "$lock" 9 || {{
   mark waiting-lock "$(holder)"
-  flock -w {LOCK_WAIT} "$lock" 9 || {{ mark locked "$(holder)"; exit {LOCKED}; }}
+  flock -w "$lock_wait" "$lock" 9 || {{ mark locked "$(holder)"; exit {LOCKED}; }}
 }}
 """
 
@@ -99,7 +99,7 @@ def frame(nonce: str, body: str, *, lock: str = "", holder: str = "") -> str:
         _COMMON,
     ]
     if lock:
-        parts.append(f"lock={lock}\n{_LOCK}")
+        parts.append(f"lock={lock} lock_wait={LOCK_WAIT}\n{_LOCK}")
     if holder:
         parts.append(
             f"trap 'rm -f {RUN}/holder {RUN}/out' EXIT\n"

@@ -1,0 +1,208 @@
+"""Nodes over SSH: real sshd's on 127.0.0.1, strict host keys, both transports."""
+
+import asyncio
+import dataclasses
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine_nodes import Machine, World, note
+from hardway.engine.apply import apply
+from hardway.engine.events import Event, NodeLost
+from hardway.engine.run import make_plan, open_session
+from hardway.engine.ssh import known_hosts
+from hardway.errors import Unreachable
+from hardway.model import Cluster, Node, Ssh
+from hardway.steps import Step
+from hardway.workflows.stage import Stage, everywhere
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not SSHD, reason="needs root and sshd")
+
+START = (
+    'mount -t tmpfs tmpfs /run && mkdir -p /run/sshd /run/hardway && mount --bind "$0/run" /run/hardway'
+    ' && exec "$1" -D -e -f "$0/sshd_config"'
+)
+
+
+class Site:
+    """Two sshd's, a user's key, and an ssh_config that knows them as `one`, `two` and `behind` (two through one)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.world = World(root, masters=1, workers=1)
+        self.ports: dict[str, int] = {}
+        self.servers: list[subprocess.Popen[bytes]] = []
+        self.known = root / "known_hosts"
+        keygen(root / "id")
+        for alias, machine in zip(("one", "two"), self.world.machines.values(), strict=True):
+            self._start(alias, machine)
+        self.config = root / "config"
+        self.configure()
+
+    def _start(self, alias: str, machine: Machine) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = self.ports[alias] = probe.getsockname()[1]
+        keygen(machine.root / "host")
+        machine.root.joinpath("sshd_config").write_text(
+            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {machine.root}/host\nPidFile none\nUsePAM no\n"
+            f"AuthorizedKeysFile {self.root}/id.pub\nStrictModes no\nPermitRootLogin yes\n"
+            "PasswordAuthentication no\nAllowTcpForwarding yes\n"
+        )
+        argv = ["unshare", "-m", "sh", "-c", START, str(machine.root), str(SSHD)]
+        self.servers.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
+        wait_for(port)
+        key = (machine.root / "host.pub").read_text().rsplit(" ", 1)[0]
+        with self.known.open("a") as file:
+            file.write(f"[127.0.0.1]:{port} {key}\n")
+
+    def configure(self, known: str = "", jump_known: str = "") -> None:
+        """Write the ssh_config, with other known_hosts files if wanted."""
+        known = known or str(self.known)
+        lines = []
+        for alias, port, file in (
+            ("one", self.ports["one"], jump_known or known),
+            ("two", self.ports["two"], known),
+            ("behind", self.ports["two"], known),
+        ):
+            lines += [
+                f"Host {alias}\n  HostName 127.0.0.1\n  Port {port}\n  UserKnownHostsFile {file}\n"
+                f"  User root\n  IdentityFile {self.root}/id\n  IdentitiesOnly yes\n"
+            ]
+        # Read by way of Include, as many users have it.
+        self.root.joinpath("hosts").write_text("".join(lines))
+        self.config.write_text(f"Include {self.root}/hosts\nHost behind\n  ProxyJump one\n")
+
+    def cluster(self, transport: str, aliases: tuple[str, str] = ("one", "two")) -> Cluster:
+        nodes = tuple(
+            dataclasses.replace(node, ssh=Ssh(host=alias, config_file=str(self.config), transport=transport))
+            for node, alias in zip(self.world.cluster.nodes, aliases, strict=True)
+        )
+        return dataclasses.replace(self.world.cluster, nodes=nodes)
+
+    def run(self, cluster: Cluster, stage: Stage, told: list[Event] | None = None) -> int:
+        async def everything() -> int:
+            async with open_session(cluster, listener=told.append if told is not None else lambda e: None) as session:
+                plan = await make_plan(session, [stage])
+                return await apply(session, plan, [stage], told.append if told is not None else lambda e: None)
+
+        return asyncio.run(everything())
+
+
+def keygen(path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+
+
+def wait_for(port: int) -> None:
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise AssertionError("sshd does not come up")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    for server in site.servers:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+@pytest.mark.parametrize("aliases", [("one", "two"), ("one", "behind")])
+def test_nodes_are_reached_as_ssh_config_says(site: Site, transport: str, aliases: tuple[str, str]) -> None:
+    """Include, aliases, ports, keys and jump hosts; the second apply changes nothing."""
+    cluster = site.cluster(transport, aliases)
+    stage = Stage(site.world.chapter("a", lambda m, n: [note(m, "one"), note(m, "two")]), everywhere)
+
+    assert site.run(cluster, stage) == 4
+    assert site.run(cluster, stage) == 0
+    assert [machine.log() for machine in site.world.machines.values()] == [["one", "two"]] * 2
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+def test_an_unknown_host_key_is_not_trusted(site: Site, transport: str) -> None:
+    """Nothing is sent to a host whose key nobody has confirmed, and the cure is named."""
+    site.configure(known=str(site.root / "nothing"))
+    stage = Stage(site.world.chapter("a", lambda m, n: [note(m, "one")]), everywhere)
+
+    with pytest.raises(Unreachable) as caught:
+        site.run(site.cluster(transport), stage)
+
+    assert "host key is not trusted" in caught.value.render()
+    assert "ssh-keyscan" in caught.value.hint
+    assert all(machine.log() == [] for machine in site.world.machines.values())
+
+
+def test_host_key_checking_cannot_be_switched_off(site: Site) -> None:
+    """`UserKnownHostsFile none` means `trust everybody` to asyncssh: it is refused, for jump hosts as well."""
+    stage = Stage(site.world.chapter("a", lambda m, n: [note(m, "one")]), everywhere)
+
+    site.configure(known="none")
+    with pytest.raises(Unreachable, match="switched off"):
+        site.run(site.cluster("asyncssh"), stage)
+    site.configure(jump_known="none")
+    with pytest.raises(Unreachable, match="host key checking is switched off for one") as caught:
+        site.run(site.cluster("asyncssh", ("two", "behind")), stage)
+    assert caught.value.where == "worker-1.example.com"
+
+
+def test_known_hosts_files_that_are_not_there_trust_nobody(tmp_path: Path) -> None:
+    """As with ssh: a missing file is an empty one; never asyncssh's default of another file, never `no check`."""
+    config = tmp_path / "config"
+    config.write_text(f"UserKnownHostsFile {tmp_path}/a {tmp_path}/b\nGlobalKnownHostsFile {tmp_path}/c\n")
+
+    assert known_hosts("node", [str(config)], "host", "ssh host") == b""
+    (tmp_path / "b").touch()
+    (tmp_path / "c").touch()
+    assert known_hosts("node", [str(config)], "host", "ssh host") == [f"{tmp_path}/b", f"{tmp_path}/c"]
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+def test_a_refused_login_and_a_dead_host_are_told_apart(site: Site, transport: str) -> None:
+    """Every node that fails is named, with what to do."""
+    stage = Stage(site.world.chapter("a", lambda m, n: []), everywhere)
+    site.root.joinpath("id.pub").write_text("")
+
+    with pytest.raises(Unreachable, match="2 nodes failed") as refused:
+        site.run(site.cluster(transport), stage)
+    assert refused.value.output.count("the login was refused") == 2
+
+    for server in site.servers:
+        server.terminate()
+        server.wait()
+    with pytest.raises(Unreachable) as dead:
+        site.run(site.cluster(transport), stage)
+    assert dead.value.output.count("no connection") == 2
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+def test_a_lost_link_costs_one_probe(site: Site, transport: str) -> None:
+    """The server's process dies in the middle of a step: connect again, wait for the orphan, go on; all run once."""
+    flag = site.root / "cut"
+
+    def steps(machine: Machine, node: Node) -> list[Step]:
+        cut = (
+            f"if [ ! -e {flag} ] && [ {node.host_name} = worker-1 ]; then\n  touch {flag}\n"
+            # The session's sshd is the parent of the shell that is the parent of bash.
+            "  pid=$$\n  while ! grep -qx sshd /proc/$pid/comm; do pid=$(cut -d' ' -f4 /proc/$pid/stat); done\n"
+            f"  kill -9 $pid\n  sleep 0.5\nfi\necho cut >>{machine.root}/log\n"
+        )
+        return [note(machine, "one"), note(machine, "cut", script=cut), note(machine, "two")]
+
+    told: list[Event] = []
+    site.run(site.cluster(transport), Stage(site.world.chapter("a", steps), everywhere), told)
+
+    assert [machine.log() for machine in site.world.machines.values()] == [["one", "cut", "two"]] * 2
+    assert [event.node for event in told if isinstance(event, NodeLost)] == ["worker-1.example.com"]
