@@ -35,15 +35,15 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         f"deadline=$((SECONDS + {LIMIT}))\n"
         "while :; do\n"
         f'{kubectl} get csr -o \'jsonpath={{range .items[?(@.spec.signerName=="{SIGNER}")]}}{{.metadata.name}}'
-        '{" "}{.spec.username}{" "}{.spec.usages}{" "}{.status.conditions[*].type}{" "}{.spec.request}{"\\n"}{end}\' |\n'
-        "while read -r csr user usages rest; do\n"
-        '  case "$rest" in *" "*) continue ;; esac\n'  # it has a condition: approved or denied already
+        '{"|"}{.spec.username}{"|"}{.spec.usages}{"|"}{.status.conditions[*].type}{"|"}{.spec.request}{"\\n"}{end}\' |\n'
+        "while IFS='|' read -r csr user usages conditions request; do\n"
+        '  [ -z "$conditions" ] || continue\n'
         '  name="${user#system:node:}"\n'
         '  line="$(grep "^$name " <<\'EOF\' || true\n' + table + 'EOF\n)"\n'
         '  if [ "$name" = "$user" ] || [ -z "$line" ]; then\n'
         '    echo "not approved: $csr of $user, who is not in the inventory" >&2; continue\n  fi\n'
         '  address="${line##* }"\n'
-        '  text="$(base64 -d <<<"$rest" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)"\n'
+        '  text="$(base64 -d <<<"$request" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)"\n'
         '  names="$(grep -A1 "Subject Alternative Name" <<<"$text" | tail -n 1 | tr -d " ")"\n'
         '  case "$usages" in\n'
         """    '["digital signature","server auth"]' | '["digital signature","key encipherment","server auth"]') ;;\n"""
