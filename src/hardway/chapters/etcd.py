@@ -102,7 +102,8 @@ def write_manifest(cluster: Cluster, node: Node, prelude: str, members: str) -> 
             f"{path} to be as wanted but for its members",
             f"[ -s {path} ] || {{ echo 'not written yet'; exit 1; }}\n"
             f"[ \"$(stat -c '%a' {path})\" = 600 ] || {{ echo 'its mode is not 0600'; exit 1; }}\n"
-            + heredoc(f"sed {masked} {path} | cmp -s - <(cat) || {{ echo 'it differs'; exit 1; }}", text),
+            + heredoc(f"if ! cmp -s <(sed {masked} {path}) -", text)
+            + "then echo 'it differs'; exit 1; fi\n",
         ),
         why="the members of the first start are decided once; etcd ignores them ever after",
     )
