@@ -7,6 +7,7 @@ The time is an argument: certificates begin and end by it.
 import base64
 import ipaddress
 import secrets
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -135,7 +136,8 @@ def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str
     # Go writes printable strings where it can, and does not end a common name at X.520's 64 characters. The library
     # has underscored arguments for both, and no others.
     kind = x509.name._ASN1Type.PrintableString if set(value) <= _PRINTABLE else x509.name._ASN1Type.UTF8String
-    return x509.NameAttribute(oid, value, kind, _validate=False)
+    with warnings.catch_warnings(action="ignore"):
+        return x509.NameAttribute(oid, value, kind, _validate=False)
 
 
 def _new_key() -> rsa.RSAPrivateKey:
