@@ -1,0 +1,78 @@
+"""Field by field the same as what the real kubeadm issues for the same cluster."""
+
+import base64
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from pki_samples import CONFIGURATION, carry_out, cluster_below, fields, files
+
+from hardway.chapters import certs, kubeconfig
+from hardway.lab.paths import cache_dir
+from hardway.steps import Directory
+
+KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
+
+pytestmark = [pytest.mark.parity, pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")]
+
+
+def kubeadm(root: Path) -> dict[str, bytes]:
+    """The files that kubeadm leaves, by their path below the root."""
+    pki, configuration = root / "etc/pki", root / "kubeadm.yaml"
+    configuration.write_text(CONFIGURATION.replace("PKI", str(pki)))
+    for phase in (["certs", "all"], ["kubeconfig", "all", f"--kubeconfig-dir={root}/etc"]):
+        subprocess.run(
+            [str(KUBEADM), "init", "phase", *phase, f"--config={configuration}"],
+            check=True,
+            capture_output=True,
+        )
+    return {path.removeprefix(str(root)): content for path, content in files(root / "etc").items()}
+
+
+def hardway(root: Path) -> dict[str, bytes]:
+    """The files that our chapters leave, by their path below the root."""
+    cluster = cluster_below(root)
+    for chapter in (certs.CERTS, kubeconfig.KUBECONFIG):
+        steps = list(chapter.steps(cluster, cluster.first_control_plane))
+        for step in steps:
+            if isinstance(step, Directory):
+                Path(step.path).mkdir(parents=True, exist_ok=True)
+        carry_out(root, (step for step in steps if not isinstance(step, Directory)))
+    return {path.removeprefix(str(root)): content for path, content in files(root / "etc").items()}
+
+
+def described(path: str, content: bytes) -> object:
+    """A file without what is random in it."""
+    if path.endswith(".crt"):
+        return fields(content)
+    if path.endswith(".conf"):
+        embedded = yaml.safe_load(content)["users"][0]["user"]["client-certificate-data"]
+        return re.sub(rb"data: .*", b"", content), fields(base64.b64decode(embedded))
+    return content.splitlines()[0]
+
+
+def test_the_files_are_kubeadms(tmp_path: Path) -> None:
+    """Names, modes, subjects, SANs with their order, usages, constraints, identifiers, validity, serials, key form."""
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    expected, actual = kubeadm(theirs), hardway(ours)
+    assert sorted(expected) == sorted(actual)
+    for path in expected:
+        assert described(path, expected[path]) == described(path, actual[path]), path
+        modes = [stat.S_IMODE(Path(f"{root}{path}").stat().st_mode) for root in (theirs, ours)]
+        assert modes[0] == modes[1], path
+
+
+def test_kubeadm_takes_our_files_for_its_own(tmp_path: Path) -> None:
+    """Run over our files, kubeadm's phases leave every byte as it was."""
+    before = hardway(tmp_path)
+    assert before == kubeadm(tmp_path)
+
+
+def test_our_steps_take_kubeadms_files_for_their_own(tmp_path: Path) -> None:
+    """Run over kubeadm's files, our chapters find nothing to do."""
+    before = kubeadm(tmp_path)
+    assert before == hardway(tmp_path)
