@@ -39,7 +39,8 @@ class Machine:
         self.run.mkdir(parents=True)
         self.scripts: list[str] = []
         self.connections = 0
-        self.before: Callable[[str], None] = lambda script: None
+        self.arms: dict[str, tuple[str, bool]] = {}
+        """Commands that kill their script: a file that says it has happened, and whether they do it afterwards."""
 
     def connect(self) -> Transport:
         self.connections += 1
@@ -57,7 +58,6 @@ class _Counting:
 
     async def run(self, script: str, on_line: OnLine) -> Result:
         self._machine.scripts.append(script)
-        self._machine.before(script)
         return await self._inner.run(script, on_line)
 
     async def close(self) -> None:
@@ -147,7 +147,13 @@ def note(machine: Machine, word: str, **more: object) -> Command:
             f"{word} to be noted", f"grep -qx {word} {machine.root}/log 2>/dev/null || {{ echo absent; exit 1; }}\n"
         ),
     )
-    return dataclasses.replace(command, **more)  # type: ignore[arg-type]
+    command = dataclasses.replace(command, **more)  # type: ignore[arg-type]
+    if word in machine.arms:
+        flag, after = machine.arms[word]
+        kill = f"[ -e {flag} ] || {{ touch {flag}; kill -9 $$; sleep 0.05; }}\n"
+        text = command.script + kill if after else kill + command.script
+        command = dataclasses.replace(command, script=text)
+    return command
 
 
 def file(machine: Machine, name: str, content: str, **more: object) -> File:
