@@ -346,3 +346,19 @@ def test_lasts_tells_the_end(issued: Path) -> None:
     for spec in (leaf(cluster, "apiserver"), conf(cluster, "admin")):
         assert ask(issued, questions.lasts(spec, 30 * 86400)) == ""
         assert ask(issued, questions.lasts(spec, 366 * 86400)).startswith("notAfter=")
+
+
+def test_a_kubelet_conf_that_follows_the_rotation_is_done(node: tuple[Path, Cluster]) -> None:
+    """kubelet-finalize takes the embedded certificate away; nobody brings it back, and the rotated one is looked at."""
+    root, cluster = node
+    spec = conf(cluster, "kubelet")
+    before = Path(spec.path).read_bytes()
+    data = re.compile(rb"client-(certificate|key)-data: .*")
+    Path(spec.path).write_bytes(data.sub(rb"client-\1: " + spec.rotated.encode(), before))
+    assert ask(root, questions.kubeconfig_written(spec)) == ""
+    assert carry_out(root, steps(cluster)) == []
+    rotated = Path(spec.rotated)
+    rotated.parent.mkdir(parents=True)
+    rotated.write_bytes(embedded(before, "client-certificate-data") + embedded(before, "client-key-data"))
+    assert ask(root, questions.lasts(spec, 30 * 86400)) == ""
+    assert ask(root, questions.lasts(spec, 366 * 86400)).startswith("notAfter=")

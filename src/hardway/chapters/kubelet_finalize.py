@@ -42,13 +42,13 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         "kubelet-finalize",
         f"point {conf} at the certificate that the kubelet rotates, and restart the kubelet",
         "(\numask 077\n"
-        f"sed -e 's#^    client-certificate-data: .*#    client-certificate: {pem}#' \\\n"
-        f"  -e 's#^    client-key-data: .*#    client-key: {pem}#' {quote(conf)} >{quote(conf + '.new')}\n"
+        f"sed -e {quote(f's#^    client-certificate-data: .*#    client-certificate: {pem}#')} \\\n"
+        f"  -e {quote(f's#^    client-key-data: .*#    client-key: {pem}#')} {quote(conf)} >{quote(conf + '.new')}\n"
         f"mv {quote(conf + '.new')} {quote(conf)}\n"
         "systemctl restart kubelet\n)\n",
         Check(
             f"the kubelet to run with a {conf} that follows the rotation",
-            f"grep -qF 'client-certificate: {pem}' {quote(conf)} || {{ echo 'its certificate is embedded'; exit 1; }}\n"
+            f"grep -qF {quote(f'client-certificate: {pem}')} {quote(conf)} || {{ echo 'its certificate is embedded'; exit 1; }}\n"
             # An interrupted run may have left a kubelet that read the file before it was changed.
             'since="$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp kubelet)"\n'
             f'newer="$(find {quote(conf)} -newermt "$since" 2>&1)"\n'
