@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # Rendered bash is checked with shellcheck. The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo.
 common=(shellcheck openssl openssh-client openssh-server diffutils)
 lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
-  apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl busybox-static)
+  apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl)
 
 wanted=("${common[@]}")
 [ "${1:-}" != --lab ] || wanted+=("${lab[@]}")

@@ -1,0 +1,49 @@
+# hardway: Kubernetes the hard way, as software.
+SHELL := /bin/bash
+HARDWAY := .venv/bin/hardway
+LAB := examples/lab/cluster.yaml
+export LC_ALL := C.UTF-8
+
+.PHONY: help setup up down test lint fast parity lab test-full bench golden
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s $$'\t'
+
+setup: ## install what the checkout needs (packages, .venv)
+	@tools/setup.sh --lab
+
+up: setup ## bring the lab's cluster up and show it
+	$(HARDWAY) lab up -f $(LAB)
+	$(HARDWAY) apply -f $(LAB)
+	$(HARDWAY) lab exec -f $(LAB) master-1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes
+	@echo 'a shell on a node:   $(HARDWAY) lab shell master-1'
+	@echo 'is all well?         $(HARDWAY) check -f $(LAB)'
+	@echo 'take it away:        make down'
+
+down: ## remove the lab
+	$(HARDWAY) lab down -f $(LAB)
+
+test: setup lint fast parity lab ## everything that has to be green
+
+lint: ## style and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+fast: ## unit, property and golden tests: no root, no nodes
+	.venv/bin/pytest -q tests/unit tests/property tests/golden
+
+parity: ## against the real kubeadm
+	.venv/bin/pytest -q tests/parity
+
+lab: ## acid tests on real nodes
+	.venv/bin/pytest -q tests/e2e
+
+test-full: test ## the long tail
+	$(MAKE) bench
+
+bench: setup ## hardway against stock kubeadm on the same nodes
+	.venv/bin/python bench/bench.py
+
+golden: setup ## write the golden files anew; read the difference before you commit it
+	.venv/bin/pytest -q tests/golden --golden

@@ -1,0 +1,114 @@
+"""A lab of the tests' own: another name and another network than the one that a person may have up."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardway.config import load
+from hardway.lab.lab import Lab
+from hardway.lab.spec import from_cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples/lab/cluster.yaml"
+
+
+def write_cluster(folder: Path, name: str, network: str) -> Path:
+    """The lab example under another name and another /24 (as `10.31.0`)."""
+    text = (
+        EXAMPLE.read_text().replace("10.30.0.", f"{network}.").replace("/hardway-lab/lab/", f"/hardway-lab/{name}/")
+    )
+    file = folder / "cluster.yaml"
+    file.write_text(text)
+    return file
+
+
+@dataclass(frozen=True)
+class Harness:
+    """The lab, the file that describes its cluster, and ways to ask both."""
+
+    file: Path
+    lab: Lab
+
+    def hardway(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command `hardway` as a user does."""
+        command = [sys.executable, "-m", "hardway.cli", *argv, "-f", str(self.file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{command} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def kubectl(self, command: str, node: str = "master-1", stdin: str = "") -> str:
+        """kubectl on a node, through the balancer (admin.conf points to it)."""
+        feed = f"<<'EOF'\n{stdin}\nEOF\n" if stdin else "</dev/null\n"
+        return self.lab.exec(node, f"kubectl --kubeconfig /etc/kubernetes/admin.conf {command} {feed}")
+
+    def get(self, what: str, node: str = "master-1") -> list[dict[str, object]]:
+        """Objects of the API as data."""
+        items: list[dict[str, object]] = json.loads(self.kubectl(f"get {what} -o json", node))["items"]
+        return items
+
+    def ready_nodes(self, node: str = "master-1") -> set[str]:
+        """Short names of the nodes that are Ready."""
+        text = self.kubectl(
+            "get nodes -o 'jsonpath={range .items[*]}{.metadata.name} "
+            '{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}\'',
+            node,
+        )
+        pairs = [line.split() for line in text.splitlines()]
+        return {name.split(".")[0] for name, status in pairs if status == "True"}
+
+    def restless_pods(self, node: str = "master-1") -> list[str]:
+        """Pods of kube-system that do not run with all containers ready."""
+        text = self.kubectl(
+            "-n kube-system get pods -o 'jsonpath={range .items[*]}{.metadata.name} {.status.phase} "
+            '{.status.containerStatuses[*].ready}{"\\n"}{end}\'',
+            node,
+        )
+        rows = [line.split() for line in text.splitlines()]
+        return [row[0] for row in rows if row[1:2] != ["Running"] or set(row[2:]) != {"true"}]
+
+    def voters(self, node: str = "master-1") -> set[str]:
+        """Short names of the etcd members that vote."""
+        pki = "/etc/kubernetes/pki/etcd"
+        text = self.lab.exec(
+            node,
+            f"etcdctl --endpoints https://127.0.0.1:2379 --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt"
+            f" --key {pki}/healthcheck-client.key member list -w simple",
+        )
+        rows = [line.split(", ") for line in text.splitlines()]
+        return {row[2].split(".")[0] for row in rows if row[1] == "started" and row[5] == "false"}
+
+
+def harness(file: Path, name: str) -> Harness:
+    """The harness of a cluster file; the lab is not up yet."""
+    return Harness(file, Lab(from_cluster(load(file), name)))
+
+
+def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a condition; AssertionError when the time runs out. Errors of the question count as no."""
+    deadline = time.monotonic() + seconds
+    last = ""
+    while True:
+        try:
+            if condition():
+                return
+        except Exception as error:  # noqa: BLE001  the API may be away while a node restarts
+            last = f" ({error})"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"gave up waiting for {what} after {seconds:g} s{last}")
+        time.sleep(0.5)
+
+
+def say(text: str) -> None:
+    """A line of progress, seen with pytest -s and in the report of a failure."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def is_root() -> bool:
+    """The lab needs root."""
+    return os.geteuid() == 0

@@ -1,0 +1,177 @@
+"""The acid tests: a real cluster on real nodes, from one command. They run in this order."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import Watch
+from e2e.harness import Harness, eventually
+
+pytestmark = pytest.mark.lab
+
+NODES = {"master-1", "master-2", "master-3", "worker-1"}
+MASTERS = {"master-1", "master-2", "master-3"}
+
+WEB = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  nodeName: worker-1.my-first-cluster.example.com
+  containers:
+  - name: web
+    image: docker.io/library/busybox:1.36
+    command: [sh, -c, "mkdir /www && echo it works >/www/index.html && echo serving && exec httpd -f -h /www -p 8080"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  nodeName: master-2.my-first-cluster.example.com
+  containers:
+  - name: client
+    image: docker.io/library/busybox:1.36
+    command: [sleep, infinity]
+"""
+
+
+def test_nodes_ready_and_system_pods_running(cluster: Harness) -> None:
+    """After one command all nodes are Ready and all pods of kube-system run."""
+    eventually(lambda: cluster.ready_nodes() == NODES, 60, "all nodes to be Ready")
+    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+
+    assert len(cluster.get("pods -n kube-system")) == 3 * 4 + 4 + 2
+
+
+def test_three_etcd_voters(cluster: Harness) -> None:
+    """All three masters vote; nobody is left a learner."""
+    assert cluster.voters() == MASTERS
+
+
+def test_pod_reaches_service_by_name(cluster: Harness) -> None:
+    """A pod on one node resolves and reaches a Service whose pod runs on another node."""
+    cluster.kubectl("apply -f -", stdin=WEB)
+    cluster.kubectl("wait --for=condition=Ready pod/web pod/client --timeout=90s")
+    name = "web.default.svc.cluster.local"
+
+    assert name in cluster.kubectl(f"exec client -- nslookup {name}")
+    assert cluster.kubectl(f"exec client -- wget -q -T 5 -O - http://{name}/") == "it works\n"
+
+
+def test_logs_and_exec(cluster: Harness) -> None:
+    """logs and exec reach the kubelets of a worker and of a master."""
+    assert cluster.kubectl("logs web") == "serving\n"
+    assert cluster.kubectl("exec client -- hostname") == "client\n"
+
+
+@pytest.mark.parametrize("name", sorted(NODES))
+def test_kubelets_serve_with_the_clusters_ca(cluster: Harness, name: str) -> None:
+    """Port 10250 of every node shows a certificate for its address that the cluster CA has signed."""
+    address = cluster.lab.machine(name).node.address
+    answer = cluster.lab.exec(
+        "master-1",
+        f"openssl s_client -connect {address}:10250 -CAfile /etc/kubernetes/pki/ca.crt -verify_ip {address}"
+        " -verify_return_error </dev/null 2>&1",
+    )
+
+    assert "Verify return code: 0 (ok)" in answer
+
+
+def test_second_apply_changes_nothing(cluster: Harness) -> None:
+    """The plan after an apply is empty, and applying again changes nothing."""
+    assert json.loads(cluster.hardway("plan", "--json").stdout)["changes"] == []
+    assert json.loads(cluster.hardway("apply", "--json").stdout) == {"changed": 0, "stages": []}
+
+
+def test_every_check_says_yes(cluster: Harness) -> None:
+    """`hardway check` finds nothing but the missing crictl, which the example declares."""
+    answers = json.loads(cluster.hardway("check", "--json").stdout)
+    no = {(answer["severity"], answer["key"]) for answer in answers if not answer["yes"]}
+
+    assert no == {("warning", "FileExisting-crictl")}
+
+
+def test_no_secret_in_argv_output_or_plan(watched: tuple[Harness, Watch]) -> None:
+    """What the run minted is seen in no command line, no output and no plan."""
+    it, seen = watched
+    text = "\n".join([*seen.argv, seen.output, it.hardway("plan", "--json").stdout])
+
+    assert len(seen.argv) > 100, "the watch saw the run"
+    assert [value for value in needles(seen) if value in text] == []
+
+
+def test_no_secret_in_world_readable_files_or_logs(watched: tuple[Harness, Watch]) -> None:
+    """Neither what the run minted nor a private key lies in a file that others may read, journals included."""
+    it, seen = watched
+    keys = it.lab.exec("master-1", "cd /etc/kubernetes/pki && sed -n 5p ca.key etcd/ca.key sa.key").split()
+    assert len(keys) >= 1
+    found = []
+    journals = 0
+    for file in (it.lab.folder / "nodes").rglob("*"):
+        journal = "/journal/" in str(file)
+        if not file.is_file() or file.is_symlink() or "/containerd/" in str(file) or "/root/" in str(file):
+            continue
+        if not (file.stat().st_mode & stat.S_IROTH or journal or "/var/log/" in str(file)):
+            continue
+        journals += journal
+        content = file.read_bytes()
+        found += [str(file) for value in [*needles(seen), *keys] if value.encode() in content]
+
+    assert journals > 0, "journals were read"
+    assert found == []
+
+
+def needles(seen: Watch) -> list[str]:
+    """The secrets of the run: of a token the secret half, its id is public."""
+    return [value.partition(".")[2] or value for value in seen.secrets]
+
+
+def test_first_master_off(cluster: Harness) -> None:
+    """The first master is switched off: the API answers through the balancer, and a pod can still be created."""
+    cluster.lab.stop_node("master-1", hard=True)
+    try:
+        eventually(lambda: cluster.ready_nodes("master-2") >= {"master-2", "master-3", "worker-1"}, 60, "the API")
+        pod = "run after --image=docker.io/library/busybox:1.36 --restart=Never -- sleep infinity"
+        eventually(lambda: "created" in cluster.kubectl(pod, "master-2"), 30, "a pod to be created")
+        cluster.kubectl("wait --for=condition=Ready pod/after --timeout=90s", "master-2")
+    finally:
+        cluster.lab.start_node("master-1")
+    eventually(lambda: cluster.ready_nodes() == NODES, 120, "the first master to come back")
+    eventually(lambda: cluster.voters() == MASTERS, 60, "its etcd to vote again")
+
+
+def test_all_nodes_rebooted(cluster: Harness) -> None:
+    """All machines are rebooted: the cluster comes back, pods and names included, and there is nothing to change."""
+    names = [node.host_name for node in cluster.lab.spec.nodes]
+    for name in names:
+        cluster.lab.stop_node(name)
+    assert {row.state for row in cluster.lab.status()} == {"off"}
+    for name in names:
+        cluster.lab.start_node(name)
+    eventually(lambda: cluster.ready_nodes() == NODES, 180, "all nodes to be Ready")
+    eventually(lambda: cluster.restless_pods() == [], 120, "all pods of kube-system to run")
+    reach = "exec client -- wget -q -T 5 -O - http://web.default.svc.cluster.local/"
+    eventually(lambda: cluster.kubectl(reach) == "it works\n", 90, "the Service to answer")
+
+    assert json.loads(cluster.hardway("plan", "--json").stdout)["changes"] == []
+
+
+def test_lab_leaves_nothing_behind(cluster: Harness) -> None:
+    """`lab down` removes mounts, bridge, cgroups, processes and state."""
+    found = cluster.lab.processes()
+    cluster.hardway("lab", "down", "--name", "test")
+
+    assert [name for name, process in found.items() if process.alive] == []
+    assert str(cluster.lab.folder) not in Path("/proc/self/mounts").read_text()
+    assert not Path(f"/sys/class/net/{cluster.lab.spec.bridge}").exists()
+    assert list(Path("/sys/fs/cgroup").glob("*/hardway-lab-test")) == []
+    assert not cluster.lab.folder.exists()

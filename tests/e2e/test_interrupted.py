@@ -1,0 +1,52 @@
+"""Promise 7: killed at step boundaries, the same command ends well when it is run again."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.harness import Harness, eventually, harness, say, write_cluster
+
+pytestmark = pytest.mark.lab
+
+KILLS = 10
+NODES = {"master-1", "master-2", "master-3", "worker-1"}
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Harness]:
+    """Booted nodes with nothing on them."""
+    it = harness(write_cluster(tmp_path, "kill", "10.32.0"), "kill")
+    it.lab.down()
+    try:
+        it.lab.up("auto", say)
+        yield it
+    finally:
+        it.lab.down()
+
+
+def test_killed_ten_times(nodes: Harness, tmp_path: Path) -> None:
+    """SIGKILL at ten random step boundaries; then one run ends well, and nothing is left to change."""
+    seed = random.randrange(2**32)
+    say(f"seed {seed}")
+    chance = random.Random(seed)
+    recorded = Path(__file__).with_name("recorded.py")
+    argv = [sys.executable, str(recorded), str(tmp_path / "minted")]
+    tail = ["apply", "--json", "-f", str(nodes.file)]
+    for number in range(KILLS):
+        # About 400 steps in all; each run goes some way on.
+        steps = chance.randint(1, 50)
+        done = subprocess.run([*argv, str(steps), *tail], capture_output=True, text=True, check=False, timeout=600)
+        say(f"run {number + 1}: killed after {steps} steps: {done.returncode}")
+        assert done.returncode == -9, f"seed {seed}: {done.stdout}{done.stderr}"
+    done = subprocess.run([*argv, "0", *tail], capture_output=True, text=True, check=False, timeout=600)
+
+    assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr}"
+    eventually(lambda: nodes.ready_nodes() == NODES, 60, "all nodes to be Ready")
+    eventually(lambda: nodes.restless_pods() == [], 90, "all pods of kube-system to run")
+    assert nodes.voters() == {"master-1", "master-2", "master-3"}
+    assert json.loads(nodes.hardway("plan", "--json").stdout)["changes"] == []
