@@ -24,6 +24,7 @@ from hardway.engine.events import (
 )
 from hardway.engine.perform import Action, Part
 from hardway.engine.perform import script as perform
+from hardway.engine.schedule import Selection
 from hardway.errors import Locked, StepFailed, Unreachable, UsageError
 from hardway.model import Node
 from hardway.steps import Check, Command, Step, Wait, lower
@@ -270,7 +271,7 @@ def test_an_interrupted_client_leaves_the_step_to_its_end_and_nothing_more(tmp_p
             if isinstance(event, StepStarted):
                 begun.set()
 
-        task = asyncio.ensure_future(world._apply([stage], (), _all(), listener))
+        task = asyncio.ensure_future(world._apply([stage], (), Selection(), listener))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -281,12 +282,6 @@ def test_an_interrupted_client_leaves_the_step_to_its_end_and_nothing_more(tmp_p
     assert as_data(told[-1]) == {"event": "interrupted", "running": (("master-1.example.com", "slow"),)}
     assert [c.item.primitive.step for c in world.plan(stage).pending] == ["next"]
     assert world["master-1"].log() == ["slow"]
-
-
-def _all() -> object:
-    from hardway.engine.schedule import Selection
-
-    return Selection()
 
 
 TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")

@@ -1,5 +1,6 @@
 """Plans: what they show, what they keep to themselves, and that they are what apply does."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -181,8 +182,6 @@ def test_checks_are_asked_in_one_round_trip(tmp_path: Path) -> None:
             answers = await verify(session, [Stage(a, everywhere), Stage(b, everywhere)])
             return [(x.chapter, x.check.name, x.yes, x.reason, x.is_failure) for x in answers]
 
-    import asyncio
-
     assert asyncio.run(ask()) == [
         ("a", "yes", True, "", False),
         ("a", "no", False, "the reason", False),
@@ -201,8 +200,6 @@ def test_a_plan_of_many_checks_takes_one_round_trip(tmp_path: Path) -> None:
             for machine in world.machines.values():
                 machine.scripts.clear()
             return await make_plan(session, [stage])
-
-    import asyncio
 
     assert len(asyncio.run(plan()).pending) == 250
     assert set(world.round_trips().values()) == {1}

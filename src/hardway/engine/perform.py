@@ -38,7 +38,7 @@ out={RUN}/out
 (umask 077; : >"$out")
 now() {{ t="${{EPOCHREALTIME:-$SECONDS.000000}}"; t="${{t/./}}"; }}
 begin() {{ step="$1"; now; began="$t"; mark start "$1"; }}
-finish() {{ now; mark done "$step" "$1" "$(((t - began) / 1000))"; }}
+finish() {{ now; mark 'done' "$step" "$1" "$(((t - began) / 1000))"; }}
 failed() {{ now; mark failed "$step" "$1" "$(((t - began) / 1000))" "$(tail -c 4000 "$out" | base64 -w0)"; exit {STEP_FAILED}; }}
 # put NUMBER PATH MODE USER GROUP, content as base64 on standard input. The file beside the target has its final
 # owner and mode before the first byte; the dot hides it from the kubelet.

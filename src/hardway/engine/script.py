@@ -68,7 +68,7 @@ mark() {{ printf '%s %s\\n' "$nonce" "$*" >&3 || exit {NOBODY_LISTENS}; }}
 ask() {{
   local rc code="$1"
   set --
-  reason="$(set -u; eval "$code" 2>/dev/null 3>&-)"
+  reason="$(set -u; eval "$code" 2>&1 3>&-)"
   rc=$?
   reason="${{reason##*$'\\n'}}"
   reason="${{reason:0:500}}"
