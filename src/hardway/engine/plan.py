@@ -72,10 +72,6 @@ class Plan:
         """What is not the same."""
         return tuple(change for change in self.changes if change.is_due)
 
-    def of(self, key: Key) -> tuple[Change, ...]:
-        """All items of a stage on a node."""
-        return tuple(change for change in self.changes if change.item.key == key)
-
     def to_data(self) -> dict[str, Any]:
         """The plan as JSON data: hashes instead of secrets, no file content but in diffs of plain files."""
         return {"version": 1, "changes": [as_data(change) for change in self.pending]}

@@ -43,9 +43,8 @@ class Progress:
             case "start":
                 self._start(self._sent[int(line.rest)])
             case "waiting":
-                number, reason = line.split(1)
+                _, reason = line.split(1)
                 self._listener(StepWaiting(self._node.name, self.chapter, self.step, self._session.redact(reason)))
-                assert int(number) in self._sent
             case "done":
                 number, result, milliseconds = line.words
                 self._done(self._sent[int(number)], result, int(milliseconds))

@@ -1,7 +1,6 @@
 """How a script reaches a node: what every transport can do, and which one a node asks for."""
 
 import codecs
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -76,8 +75,3 @@ class Lines:
         if last := "".join(self._parts):
             self._on_line(last)
         self._parts = []
-
-
-def is_root() -> bool:
-    """This process may do everything on this machine."""
-    return os.geteuid() == 0
