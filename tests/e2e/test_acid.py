@@ -64,7 +64,7 @@ def test_pod_reaches_service_by_name(cluster: Harness) -> None:
     name = "web.default.svc.cluster.local"
 
     assert name in cluster.kubectl(f"exec client -- nslookup {name}")
-    assert cluster.kubectl(f"exec client -- wget -q -T 5 -O - http://{name}/") == "it works\n"
+    assert cluster.kubectl(f"exec client -- wget -q -O - http://{name}/") == "it works\n"
 
 
 def test_logs_and_exec(cluster: Harness) -> None:
@@ -159,7 +159,7 @@ def test_all_nodes_rebooted(cluster: Harness) -> None:
         cluster.lab.start_node(name)
     eventually(lambda: cluster.ready_nodes() == NODES, 180, "all nodes to be Ready")
     eventually(lambda: cluster.restless_pods() == [], 120, "all pods of kube-system to run")
-    reach = "exec client -- wget -q -T 5 -O - http://web.default.svc.cluster.local/"
+    reach = "exec client -- wget -q -O - http://web.default.svc.cluster.local/"
     eventually(lambda: cluster.kubectl(reach) == "it works\n", 90, "the Service to answer")
 
     assert json.loads(cluster.hardway("plan", "--json").stdout)["changes"] == []

@@ -24,7 +24,7 @@ PROXY_PACKAGES = ("iptables", "conntrack", "ipset", "kmod")
 """What kube-proxy calls."""
 
 BUSYBOX = "docker.io/library/busybox:1.36"
-"""Debian's busybox under the name that people type in tests; Debian 12 has 1.35."""
+"""Debian's busybox-static under the name that people type in tests; Debian 12 has 1.35."""
 
 CONTAINERD_SECONDS = 30.0
 PINNED = "io.cri-containerd.pinned=pinned"
@@ -37,12 +37,6 @@ BASICS = (
     Entry("etc/nsswitch.conf", b"hosts: files dns\n", 0o644),
     Entry("root", mode=0o700),
     Entry("tmp", mode=0o1777),
-)
-
-BUSYBOX_LIBRARIES = (
-    "lib64/ld-linux-x86-64.so.2",
-    "lib/x86_64-linux-gnu/libc.so.6",
-    "lib/x86_64-linux-gnu/libresolv.so.2",
 )
 
 
@@ -88,8 +82,6 @@ def cluster_images(binaries: Binaries, base: Path, applets: tuple[str, ...]) -> 
             (
                 *BASICS,
                 Entry("bin/busybox", base / "bin/busybox"),
-                # Debian's static busybox crashes when it resolves a name: glibc loads its resolver from shared objects.
-                *(Entry(library, (base / library).resolve()) for library in BUSYBOX_LIBRARIES),
                 *(Entry(f"bin/{applet}", link="busybox") for applet in applets if applet != "busybox"),
             ),
             command=("sh",),
@@ -158,7 +150,7 @@ def clone_containerd(template: Path, target: Path) -> None:
 
 def _ensure_base(say: Say) -> Path:
     """The smallest Debian tree with kube-proxy's tools, unpacked but not configured: nothing in it is ever run by dpkg."""
-    packages = (*PROXY_PACKAGES, "busybox")
+    packages = (*PROXY_PACKAGES, "busybox-static")
     recipe = hashlib.sha256(" ".join((SUITE, *packages)).encode()).hexdigest()[:12]
     target = cache_dir() / "images" / f"base-{recipe}"
     if target.exists():
