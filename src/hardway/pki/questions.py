@@ -1,7 +1,8 @@
 """Is what was requested there? Keys, certificates and kubeconfigs as questions to a node (pure text).
 
-Few processes, because these are asked on every run. A thing that was decided once is left alone as long as it
-satisfies the request: a certificate with more names, or one that kubeadm or somebody's own CA made, is as good.
+A thing that was decided once is left alone as long as it satisfies the request: a certificate with more names, or one
+that kubeadm or somebody's own CA made, is as good. These are asked on every run, so processes are few and quick ones:
+`openssl x509` of OpenSSL 3.0 takes 20 ms of a processor to read a file, `storeutl`, `pkey` and `verify` take 4.
 """
 
 from collections.abc import Iterable
@@ -9,13 +10,15 @@ from shlex import quote
 
 from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
-from hardway.pki.openssl import printed_address
+from hardway.pki.openssl import FIRST_CERTIFICATE, VERIFY, printed_address
 
 _USAGE_TEXT = {
     Usage.SERVER: "TLS Web Server Authentication",
     Usage.CLIENT: "TLS Web Client Authentication",
 }
 """As openssl prints the extended key usages."""
+
+_PRINT = "openssl storeutl -noout -text -certs"
 
 
 def keys_made(files: Iterable[str]) -> str:
@@ -40,25 +43,28 @@ def issued(spec: CertSpec) -> str:
     """
     certificate, key = quote(spec.certificate), quote(spec.key)
     belongs = (
-        f'case "$text" in *"$(openssl pkey -pubout -in {key} 2>&1)"*) ;; '
-        f"*) echo 'the key does not belong to the certificate'; exit 1 ;; esac\n"
+        f'public="$(openssl pkey -noout -text_pub -in {key} 2>&1)"\n'
+        'case "${text//[[:space:]]/}" in *"${public//[[:space:]]/}"*) ;;\n'
+        "  *) echo 'the key does not belong to the certificate'; exit 1 ;; esac\n"
     )
+    text = f'text="$({_PRINT} {certificate} 2>&1)"\n'
     if spec.is_ca:
         return (
             f"[ -s {certificate} ] || {_no('no certificate yet')}"
-            f'text="$(openssl x509 -noout -pubkey -checkend 0 -ext basicConstraints -in {certificate} 2>&1)" ||\n'
-            f"  {_no('expired or not readable')}"
-            f"case \"$text\" in *CA:TRUE*) ;; *) echo 'it is not a CA'; exit 1 ;; esac\n"
-            f"[ ! -s {key} ] || {belongs}"
+            + text
+            + "case \"$text\" in *CA:TRUE*) ;; *) echo 'it is not a CA'; exit 1 ;; esac\n"
+            + _verified(certificate, certificate, "it cannot be read")
+            # Last, because an external CA ends the questions here.
+            + f"[ -s {key} ] || exit 0\n"
+            + belongs
         )
     return (
         f"[ -s {certificate} ] || {_no('no certificate yet')}"
         f"[ -s {key} ] || {_no('no key')}"
-        f'text="$({_SHOW} -pubkey -in {certificate} 2>&1)" || {_no("expired or not readable")}'
+        + text
+        + _verified(quote(spec.ca_certificate), certificate, f"it was not signed by {spec.ca_certificate}")
         + belongs
         + _satisfies(spec)
-        + f"openssl verify -partial_chain -CAfile {quote(spec.ca_certificate)} {certificate} >/dev/null 2>&1 ||\n"
-        + f"  {_no(f'it was not signed by {spec.ca_certificate}')}"
     )
 
 
@@ -86,53 +92,61 @@ def kubeconfig_written(spec: KubeconfigSpec) -> str:
         f'conf="$(cat {path})"\n'
         f"case \"$conf\" in *'server: '{quote(spec.server)}[[:space:]]*) ;; "
         "*) echo 'it points to another server'; exit 1 ;; esac\n"
-        f'case "$conf" in *"$(openssl x509 -in {ca} 2>&1 | base64 -w0)"*) ;; '
+        f'case "$conf" in *"$({FIRST_CERTIFICATE} {ca} 2>&1 | base64 -w0)"*) ;; '
         "*) echo 'it has another CA'; exit 1 ;; esac\n"
         + rotated
         + 'data="${conf#*client-certificate-data: }"\n'
         + f'[ "$data" != "$conf" ] || {_no("it has no embedded certificate")}'
         + "pem=\"$(printf '%s' \"${data%%$'\\n'*}\" | base64 -d 2>/dev/null)\"\n"
-        + f'text="$(printf \'%s\\n\' "$pem" | {_SHOW} 2>&1)" || {_no("expired or not readable")}'
+        + f'text="$(printf \'%s\\n\' "$pem" | {_PRINT} /dev/stdin 2>&1)"\n'
+        + _verified(ca, "", f"its certificate was not signed by {spec.ca_certificate}", "printf '%s\\n' \"$pem\" | ")
         + _satisfies(client_certificate(spec))
-        + f"printf '%s\\n' \"$pem\" | openssl verify -partial_chain -CAfile {ca} >/dev/null 2>&1 ||\n"
-        + f"  {_no(f'its certificate was not signed by {spec.ca_certificate}')}"
     )
 
 
 def lasts(spec: CertSpec | KubeconfigSpec, seconds: int) -> str:
-    """bash, exit 0 when the certificate does not end within that many seconds."""
+    """bash, exit 0 when neither the certificate nor its CA ends within that many seconds."""
     if isinstance(spec, CertSpec):
-        return (
-            f'end="$(openssl x509 -noout -enddate -checkend {seconds} -in {quote(spec.certificate)} 2>&1)" ||\n'
-            "  { echo \"${end%%$'\\n'*}\"; exit 1; }\n"
-        )
-    path = quote(spec.path)
-    embedded = f"sed -n 's/^ *client-certificate-data: //p' {path} | base64 -d"
-    if spec.rotated:
-        embedded = f"if grep -q client-certificate-data: {path}; then {embedded}; else cat {quote(spec.rotated)}; fi"
+        ca, certificate, source = spec.ca_certificate or spec.certificate, quote(spec.certificate), ""
+    else:
+        ca, certificate, path = spec.ca_certificate, "", quote(spec.path)
+        embedded = f"sed -n 's/^ *client-certificate-data: //p' {path} | base64 -d"
+        if spec.rotated:
+            rotated = f"cat {quote(spec.rotated)}"
+            embedded = f"if grep -q client-certificate-data: {path}; then {embedded}; else {rotated}; fi"
+        source = f"{{ {embedded}; }} 2>/dev/null | "
+    then = f'-attime "$((EPOCHSECONDS + {seconds}))"'
     return (
-        f'end="$({{ {embedded}; }} 2>/dev/null | openssl x509 -noout -enddate -checkend {seconds} 2>&1)" ||\n'
-        "  { echo \"${end%%$'\\n'*}\"; exit 1; }\n"
+        f'answer="$({source}{VERIFY} {then} -CAfile {quote(ca)} {certificate} 2>&1)" && exit 0\n'
+        "case \"$answer\" in *expired*) ;; *) echo 'it cannot be read'; exit 1 ;; esac\n"
+        # The slow one, for the date, and only when somebody has to read it.
+        f'end="$({source}openssl x509 -noout -enddate {certificate and f"-in {certificate}"} 2>&1)"\n'
+        "echo \"${end%%$'\\n'*}\"\nexit 1\n"
     )
 
 
-_SHOW = "openssl x509 -noout -subject -nameopt RFC2253 -checkend 0 -ext subjectAltName,extendedKeyUsage"
-"""Prints what `_satisfies` looks at; fails for a certificate that has ended."""
+def _verified(ca: str, certificate: str, otherwise: str, source: str = "") -> str:
+    """bash, goes on when the certificate (a quoted path, or what `source` prints) is in date and signed by the CA."""
+    return (
+        f'answer="$({source}{VERIFY} -CAfile {ca} {certificate} 2>&1)" || {{\n'
+        f"  case \"$answer\" in *'has expired'*) echo expired ;; *) echo {quote(otherwise)} ;; esac\n"
+        "  exit 1\n}\n"
+    )
 
 
 def _satisfies(spec: CertSpec) -> str:
-    """bash, goes on when `$text`, as `_SHOW` prints it, has the subject, names and usages of the request."""
-    # RFC 2253 is back to front, and the names of a set are in the order of their encoding.
-    organizations = sorted(spec.organizations, key=lambda name: (len(name.encode()), name), reverse=True)
-    subject = ",".join(filter(None, (f"CN={spec.common_name}", "+".join(f"O={name}" for name in organizations))))
+    """bash, goes on when `$text`, as openssl prints a certificate, has subject, names and usages of the request."""
+    # The names of a set are in the order of their encoding.
+    organizations = sorted(spec.organizations, key=lambda name: (len(name.encode()), name))
+    subject = ", ".join(filter(None, ("+".join(f"O={name}" for name in organizations), f"CN={spec.common_name}")))
     wanted = [_USAGE_TEXT[usage] for usage in spec.usages]
     wanted += [f"DNS:{name}" for name in spec.dns_names]
     wanted += [f"IP Address:{printed_address(address)}" for address in spec.ip_addresses]
     return (
-        f'case "$text" in *{quote(f"subject={subject}")}[[:space:]]*) ;; '
-        "*) echo 'it has another subject'; exit 1 ;; esac\n"
-        # One line with a comma after each item.
-        + ("text=\"${text//$'\\n'/,},\"\n" if wanted else "")
+        # One line with a comma after each item; a bundle's first certificate only.
+        "text=\"${text%%$'\\n1: '*}\"\n"
+        + "text=\"${text//$'\\n'/,},\"\n"
+        + f"case \"$text\" in *{quote(f' Subject: {subject},')}*) ;; *) echo 'it has another subject'; exit 1 ;; esac\n"
         + "".join(
             f'case "$text" in *[,\\ ]{quote(word + ",")}*) ;; *) echo {quote(f"it lacks {word}")}; exit 1 ;; esac\n'
             for word in wanted
