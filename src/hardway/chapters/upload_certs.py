@@ -109,8 +109,10 @@ def _script(cluster: Cluster) -> str:
         '  expiration: "$expiration"\n'
         '  token-id: "$id"\n  token-secret: "$(random 16)"\nEOF\n)"\n'
         + heredoc('cat >"$work/encrypt.py"', f"FILES = {SECRET_FILES!r}\n{ENCRYPT}")
-        + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" |\n'
-        f"  {kubectl} apply --server-side --force-conflicts --field-manager=hardway -f -\n)\n"
+        + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" \\\n'
+        '  >"$work/secret.json"\n'
+        # Replaced as a whole, as kubeadm does: an older owner must not stay beside the new one.
+        f'{kubectl} create -f "$work/secret.json" 2>/dev/null || {kubectl} replace -f "$work/secret.json"\n)\n'
     )
 
 
