@@ -68,7 +68,7 @@ def watched(fresh: Harness, tmp_path_factory: pytest.TempPathFactory) -> tuple[H
     finally:
         stop.set()
         watcher.join()
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr + fresh.diagnosis()
     seen.output = done.stdout + done.stderr
     seen.secrets = notes.read_text().split()
     assert len(seen.secrets) == 4, "three tokens and a certificate key"

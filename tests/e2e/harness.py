@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardway.config import load
+from hardway.errors import LabError
 from hardway.lab.lab import Lab
 from hardway.lab.spec import from_cluster
 
@@ -82,6 +83,22 @@ class Harness:
         )
         rows = [line.split(", ") for line in text.splitlines()]
         return {row[2].split(".")[0] for row in rows if row[1] == "started" and row[5] == "false"}
+
+    def diagnosis(self) -> str:
+        """What a person would look at first when the cluster did not come up."""
+        script = (
+            "export KUBECONFIG=/etc/kubernetes/admin.conf\nuptime\n"
+            "kubectl get csr,nodes 2>&1 | tail -n 20\nkubectl get pods -A 2>&1 | grep -v Running\n"
+            'for log in /var/log/pods/kube-system_kube-*/*/*.log; do echo "$log"; tail -n 5 "$log"; done 2>/dev/null\n'
+            "journalctl -u kubelet --no-pager -n 25 2>/dev/null\ntrue\n"
+        )
+        parts = []
+        for node in self.lab.spec.nodes:
+            try:
+                parts.append(f"--- {node.host_name}\n{self.lab.exec(node.host_name, script)}")
+            except LabError as error:
+                parts.append(f"--- {node.host_name}\n{error}")
+        return "\n".join(parts)
 
 
 def harness(file: Path, name: str) -> Harness:

@@ -45,7 +45,7 @@ def test_killed_ten_times(nodes: Harness, tmp_path: Path) -> None:
         assert done.returncode == -9, f"seed {seed}: {done.stdout}{done.stderr}"
     done = subprocess.run([*argv, "0", *tail], capture_output=True, text=True, check=False, timeout=600)
 
-    assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr}{nodes.diagnosis()}"
     eventually(lambda: nodes.ready_nodes() == NODES, 60, "all nodes to be Ready")
     eventually(lambda: nodes.restless_pods() == [], 90, "all pods of kube-system to run")
     assert nodes.voters() == {"master-1", "master-2", "master-3"}

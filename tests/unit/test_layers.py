@@ -16,7 +16,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("steps",),
     ("pki",),
     ("model",),
-    ("errors", "versions"),
+    ("versions",),
+    ("errors",),
 )
 """Highest first. Neighbours in one tuple do not know each other."""
 
