@@ -1,28 +1,50 @@
 """hardway apply: make it so."""
 
 import asyncio
+import json as json_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, File, From, Json, Nodes, Only, Until, read, select
 from hardway.engine.apply import apply as carry_out
 from hardway.engine.events import Event, StageDone
+from hardway.engine.plan import agree
 from hardway.engine.run import make_plan, open_session
+from hardway.engine.schedule import Selection
+from hardway.errors import UsageError
 from hardway.model import Cluster
-from hardway.workflows.stage import Stage
+from hardway.workflows.apply import APPLY
 
 
-async def _apply(cluster: Cluster, stages: tuple[Stage, ...], nodes: list[str]) -> tuple[int, list[StageDone]]:
+async def _apply(
+    cluster: Cluster, selection: Selection, nodes: list[str], saved: dict[str, Any] | None
+) -> tuple[int, list[StageDone]]:
     finished: list[StageDone] = []
-    async with open_session(cluster, nodes) as session:
-        value = await make_plan(session, stages)
-        with ui.Progress([n.name for n in session.nodes]) as progress:
+    with ui.Progress([node.name for node in cluster.nodes]) as progress:
 
-            def listener(event: Event) -> None:
-                progress(event)
-                if isinstance(event, StageDone):
-                    finished.append(event)
+        def listener(event: Event) -> None:
+            progress(event)
+            if isinstance(event, StageDone):
+                finished.append(event)
 
-            return await carry_out(session, value, stages, listener), finished
+        async with open_session(cluster, nodes, listener=listener) as session:
+            value = await make_plan(session, APPLY, selection)
+            if saved is not None:
+                agree(saved, value)
+            return await carry_out(session, value, APPLY, listener), finished
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    try:
+        value = json_module.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the plan cannot be read: {error}", str(file)) from None
+    if not isinstance(value, dict):
+        raise UsageError("this is no plan", str(file), hint="hardway plan --out FILE writes one")
+    return value
 
 
 def apply(
@@ -32,31 +54,29 @@ def apply(
     until: Until = "",
     only: Only = None,
     json: Json = False,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan, or refuse")] = None,
 ) -> None:
     """Bring the nodes to what cluster.yaml says. Interrupted, the same command continues."""
     cluster = read(file, node)
-    changed, finished = asyncio.run(_apply(cluster, select(from_, until, only), node or []))
+    saved = _saved(plan) if plan else None
+    changed, finished = asyncio.run(_apply(cluster, select(from_, until, only), node or [], saved))
     if json:
-        ui.as_json(
-            {
-                "changed": changed,
-                "stages": [
-                    {
-                        "node": stage.node,
-                        "chapter": stage.chapter,
-                        "changed": stage.changed,
-                        "finishedAt": round(stage.seconds, 3),
-                        "seconds": round(stage.took, 3),
-                    }
-                    for stage in finished
-                ],
-            }
-        )
+        ui.as_json({"changed": changed, "stages": [_as_data(stage) for stage in finished]})
         return
     if changed == 0:
         ui.say("nothing to change")
         return
-    ui.say(f"done: {changed} changes")
     first = cluster.first_control_plane
+    ui.say(f"done: {changed} changes")
     ui.say(f"next: hardway check -f {file}")
     ui.say(f"      on {first.name}: kubectl --kubeconfig {cluster.paths.kubernetes}/admin.conf get nodes")
+
+
+def _as_data(stage: StageDone) -> dict[str, Any]:
+    return {
+        "node": stage.node,
+        "chapter": stage.chapter,
+        "changed": stage.changed,
+        "finishedAt": round(stage.seconds, 3),
+        "seconds": round(stage.took, 3),
+    }

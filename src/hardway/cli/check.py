@@ -9,6 +9,7 @@ from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read, sel
 from hardway.engine.run import open_session
 from hardway.engine.verify import Answer, verify
 from hardway.model import Cluster
+from hardway.workflows.apply import APPLY
 from hardway.workflows.stage import Stage
 
 
@@ -20,7 +21,9 @@ async def _check(cluster: Cluster, stages: tuple[Stage, ...], nodes: list[str]) 
 def check(file: File = DEFAULT_FILE, node: Nodes = None, only: Only = None, json: Json = False) -> None:
     """Ask every check of every chapter. Changes nothing. Exits 3 when a check says no."""
     cluster = read(file, node)
-    answers = asyncio.run(_check(cluster, select(only=only), node or []))
+    select(only=only)
+    stages = tuple(stage for stage in APPLY if not only or stage.chapter.name in only)
+    answers = asyncio.run(_check(cluster, stages, node or []))
     if json:
         ui.as_json(
             [

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from hardway.config import load
+from hardway.engine.schedule import Selection
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
-from hardway.workflows.stage import Stage
 
 File = Annotated[Path, typer.Option("--file", "-f", help="kubeadm's documents and the Inventory")]
 Nodes = Annotated[list[str] | None, typer.Option("--node", help="Only this node (full or short name); repeatable")]
@@ -34,15 +34,10 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
     return cluster
 
 
-def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> tuple[Stage, ...]:
-    """The stages between two chapters, or of some chapters; UsageError for an unknown chapter."""
-    names = [stage.chapter.name for stage in APPLY]
+def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> Selection:
+    """The chapters that are meant; UsageError for an unknown chapter."""
+    names = {stage.chapter.name for stage in APPLY}
     for name in (first, last, *(only or ())):
         if name and name not in names:
             raise UsageError(f"there is no chapter `{name}`", hint="hardway chapters lists them")
-    if only:
-        return tuple(stage for stage in APPLY if stage.chapter.name in only)
-    # A chapter can stand in several workflows; the range is meant in each node's own order.
-    begin = names.index(first) if first else 0
-    end = len(names) - 1 - names[::-1].index(last) if last else len(names) - 1
-    return APPLY[begin : end + 1]
+    return Selection(first, last, tuple(only or ()))

@@ -1,6 +1,8 @@
 """hardway plan: what would change."""
 
 import asyncio
+import json as json_module
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,13 +11,14 @@ from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, File, From, Json, Nodes, Only, Until, read, select
 from hardway.engine.plan import Plan
 from hardway.engine.run import make_plan, open_session
+from hardway.engine.schedule import Selection
 from hardway.model import Cluster
-from hardway.workflows.stage import Stage
+from hardway.workflows.apply import APPLY
 
 
-async def _plan(cluster: Cluster, stages: tuple[Stage, ...], nodes: list[str]) -> Plan:
+async def _plan(cluster: Cluster, selection: Selection, nodes: list[str]) -> Plan:
     async with open_session(cluster, nodes) as session:
-        return await make_plan(session, stages)
+        return await make_plan(session, APPLY, selection)
 
 
 def plan(
@@ -25,6 +28,9 @@ def plan(
     until: Until = "",
     only: Only = None,
     json: Json = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan (hashes, no secrets) for apply --plan")
+    ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show the differences of files")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when something would change")] = False,
 ) -> None:
@@ -35,5 +41,7 @@ def plan(
         ui.as_json(value.to_data())
     else:
         ui.plan(value, diffs=diff)
+    if out:
+        out.write_text(json_module.dumps(value.to_data(), indent=2) + "\n")
     if exit_code and value.pending:
         raise typer.Exit(10)

@@ -9,13 +9,27 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from hardway.engine.events import Event, RunDone, StageDone, StageStarted, StepDone
+from hardway.engine.events import (
+    Event,
+    Failed,
+    Interrupted,
+    LockWaiting,
+    NodeConnected,
+    NodeLost,
+    RunDone,
+    StageDone,
+    StageStarted,
+    StepDone,
+    StepStarted,
+    StepWaiting,
+)
 from hardway.engine.plan import Change, Plan, Status, title
 from hardway.engine.verify import Answer
 from hardway.errors import HardwayError
 from hardway.steps import Severity
 
-out = Console(highlight=False, soft_wrap=True)
+# Lines are never broken: what is read by programs or copied by people stays whole.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -49,10 +63,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A plain table on stdout."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        grid.add_column(header, overflow="fold")
+        grid.add_column(header, no_wrap=True)
     for row in rows:
         grid.add_row(*row)
-    out.print(grid)
+    out.print(grid, crop=False)
 
 
 _SIGN = {Status.SAME: " ", Status.CHANGE: "~", Status.KNOWN_AFTER: "?"}
@@ -125,8 +139,11 @@ class Progress:
         match event:
             case StageStarted():
                 self._state[event.node] = (event.chapter, "")
-            case StepDone():
+            case StepStarted():
                 self._state[event.node] = (event.chapter, event.title)
+            case StepWaiting():
+                self._state[event.node] = (event.chapter, f"waiting: {event.reason}")
+            case StepDone():
                 self._changed[event.node] += event.result == "changed"
             case StageDone():
                 self._state[event.node] = (event.chapter, "done")
@@ -135,7 +152,14 @@ class Progress:
                         f"{event.seconds:7.1f} s  {event.node}: {event.chapter}: {event.changed} changed"
                         f" ({event.took:.1f} s)"
                     )
-            case RunDone():
+            case LockWaiting():
+                say(f"{event.node}: waiting for {event.holder}")
+            case NodeLost():
+                say(f"{event.node}: the connection was lost ({event.reason}), connecting again")
+            case Interrupted():
+                for node, step in event.running:
+                    say(f"{node}: {step} was running and comes to its end there")
+            case NodeConnected() | Failed() | RunDone():
                 pass
         if self._live:
             self._live.update(self._render())
