@@ -3,21 +3,35 @@
 import shutil
 import signal
 import socket
+import time
 import uuid
 from pathlib import Path
 
 from hardway.errors import LabError
-from hardway.lab import cgroups
+from hardway.lab import cgroups, mounts
 from hardway.lab.apt import KEYRING
-from hardway.lab.command import run
-from hardway.lab.process import Process, await_condition, await_end, children, send, start
+from hardway.lab.process import Process, await_condition, await_end, end, inits_below, send, start
 from hardway.lab.spec import LabNode, LabSpec
+from hardway.lab.tree import SEED
 
 BOOT_LIMIT = 60.0
 STOP_LIMIT = 30.0
+ASK_AGAIN = 2.0
 
 OUTSIDE = ("containerd", "etcd", "kubelet")
 """Below /var/lib, bind-mounted from the host: overlayfs cannot be the upper layer of overlayfs."""
+
+NSPAWN_STATE = Path("/run/systemd/nspawn")
+"""Where nspawn keeps locks and a directory per machine; it cleans up unless it is killed."""
+
+SUPERVISOR = """\
+while :; do
+  (for file in $HARDWAY_CGROUPS; do echo 0 >"$file" || exit 1; done; exec "$@")
+  code=$?
+  [ "$code" -eq 133 ] || exit "$code"
+done
+"""
+"""nspawn exits with 133 when the node wants to reboot, and leaves it to its starter to boot it again."""
 
 EARLY_UNIT = """\
 [Unit]
@@ -42,8 +56,8 @@ class Machine:
         self.root = self.folder / "root"
         self._lab_folder = lab_folder
 
-    def prepare(self, tree: Path, mirror_root: Path) -> None:
-        """Lay out the upper layer: identity, address, keys, package source."""
+    def prepare(self, tree: Path, mirror_root: Path, user_data: str = "") -> None:
+        """Lay out the upper layer: identity, address, keys, package source; user-data for cloud-init if there is any."""
         upper = self.folder / "upper"
         for name in ("upper", "work", "root", *OUTSIDE):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -89,34 +103,45 @@ class Machine:
             "/etc/apt/sources.list.d/lab.list",
             f"deb [signed-by=/etc/apt/keyrings/{KEYRING}] https://{spec.mirror}/debian ./\n",
         )
+        if user_data:
+            put(f"{SEED}/user-data", user_data, 0o600)
+            put(f"{SEED}/meta-data", f"instance-id: {spec.name}-{node.host_name}\nlocal-hostname: {node.host_name}\n")
 
     def boot(self, tree: Path) -> Process:
-        """Start the node; `await_ready` tells when it can be used."""
+        """Start the node and what boots it again when it reboots; `await_ready` tells when it can be used."""
+        # Of a node whose supervisor was killed, the rest may live still.
+        cgroups.kill(self.spec.name, self.node.host_name)
         if not self.root.is_mount():
-            options = f"lowerdir={tree},upperdir={self.folder}/upper,workdir={self.folder}/work"
-            run(["mount", "-t", "overlay", "-o", options, f"hardway-{self.spec.name}", self.root], where=self._where)
-        binds = [f"--bind={self.folder}/{name}:/var/lib/{name}" for name in OUTSIDE]
+            name = f"hardway-{self.spec.name}"
+            mounts.overlay(tree, self.folder / "upper", self.folder / "work", self.root, name)
+        nspawn = [
+            "systemd-nspawn",
+            "--quiet",
+            "--register=no",
+            "--keep-unit",
+            f"--machine={self._machine_name}",
+            f"--directory={self.root}",
+            f"--network-bridge={self.spec.bridge}",
+            "--capability=all",
+            "--system-call-filter=@keyring bpf @module",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--bind=/dev/kmsg",
+            *(f"--bind={self.folder}/{name}:/var/lib/{name}" for name in OUTSIDE),
+            "--console=pipe",
+            "--boot",
+        ]
+        files = [str(folder / "cgroup.procs") for folder in cgroups.make(self.spec.name, self.node.host_name)]
         return start(
-            [
-                "systemd-nspawn",
-                "--quiet",
-                "--register=no",
-                "--keep-unit",
-                f"--machine=hw-{self.spec.name}-{self.node.host_name}",
-                f"--directory={self.root}",
-                f"--network-bridge={self.spec.bridge}",
-                "--capability=all",
-                "--system-call-filter=@keyring bpf @module",
-                "--resolv-conf=off",
-                "--timezone=off",
-                "--bind=/dev/kmsg",
-                *binds,
-                "--console=pipe",
-                "--boot",
-            ],
+            ["sh", "-c", SUPERVISOR, "hardway-node", *nspawn],
             self.folder / "console.log",
-            cgroups.make(self.spec.name, self.node.host_name),
+            cgroups.make(self.spec.name, cgroups.HOST),
+            {"HARDWAY_CGROUPS": " ".join(files)},
         )
+
+    @property
+    def _machine_name(self) -> str:
+        return f"hw-{self.spec.name}-{self.node.host_name}"
 
     @property
     def _where(self) -> str:
@@ -144,17 +169,38 @@ class Machine:
 
     def stop(self, process: Process, *, hard: bool = False) -> None:
         """Power the node off: cleanly, or as if its plug were pulled."""
-        leaders = children(process)
-        for leader in leaders:
-            # systemd as init takes this signal for `poweroff`.
-            send(leader, signal.SIGKILL if hard else signal.SIGRTMIN + 4)
-        if not await_end(process, STOP_LIMIT):
-            for leader in leaders:
-                send(leader, signal.SIGKILL)
-            send(process, signal.SIGKILL)
-            await_end(process, STOP_LIMIT)
+        # systemd as init takes this signal for `poweroff`.
+        signalled: dict[Process, float] = {}
+        number = signal.SIGKILL if hard else signal.SIGRTMIN + 4
+
+        def off() -> bool:
+            # Asked again: an init that boots just now does not listen yet, and a node that reboots gets another one.
+            for leader in inits_below(process):
+                if time.monotonic() - signalled.get(leader, 0.0) > ASK_AGAIN:
+                    send(leader, number)
+                    signalled[leader] = time.monotonic()
+            return await_end(process, 0)
+
+        if not await_condition(off, STOP_LIMIT):
+            self.remove_processes(process)
+
+    def remove_processes(self, supervisor: Process | None) -> None:
+        """End whatever is left of the node on the host, supervisor first."""
+        if supervisor is not None:
+            end(supervisor)
+        cgroups.kill(self.spec.name, self.node.host_name)
 
     def unmount(self) -> None:
-        """Take the overlay away, if it is there."""
-        if self.root.is_mount():
-            run(["umount", self.root], where=self._where)
+        """Take the overlay away if it is there, and what a killed nspawn has left in its own directories."""
+        for lock in (NSPAWN_STATE / "locks").glob(_lock_name(self.root) if self.root.exists() else "none"):
+            lock.unlink(missing_ok=True)
+        mounts.unmount_below(self.folder)
+        propagate = NSPAWN_STATE / "propagate" / self._machine_name
+        if propagate.is_dir():
+            propagate.rmdir()
+
+
+def _lock_name(root: Path) -> str:
+    """nspawn's lock of a directory, by device and inode: to be asked for while the overlay is mounted."""
+    stat = root.stat()
+    return f"inode-{stat.st_dev}:{stat.st_ino}"

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +40,36 @@ def identify(pid: int) -> Process | None:
     return Process(pid, int(stat[19])) if stat else None
 
 
-def children(process: Process) -> list[Process]:
-    """Direct children."""
+def inits_below(process: Process) -> list[Process]:
+    """The first processes of the PID namespaces that the process or its descendants have made."""
+    found = []
+    for child in _children(process):
+        found += [child] if _namespace(child) != _namespace(process) else inits_below(child)
+    return found
+
+
+def _children(process: Process) -> list[Process]:
     try:
         listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [child for pid in listed if (child := identify(int(pid)))]
 
 
-def start(argv: Sequence[str | Path], log: Path, cgroups: Sequence[Path] = ()) -> Process:
-    """Start a process of its own session, in the given cgroups, with its output in a log file."""
+def _namespace(process: Process) -> str:
+    # Of one that has just ended nothing can be read any more: it is nobody's init.
+    with contextlib.suppress(OSError):
+        return str(Path(f"/proc/{process.pid}/ns/pid").readlink())
+    return ""
+
+
+def start(
+    argv: Sequence[str | Path], log: Path, cgroups: Sequence[Path] = (), env: Mapping[str, str] | None = None
+) -> Process:
+    """Start a process of its own session, in the given cgroups, with its output in a log file.
+
+    It is in its cgroups before it runs anything: whoever is killed between the start and the note of it can be cleaned up.
+    """
 
     def enter() -> None:
         for folder in cgroups:
@@ -63,6 +82,7 @@ def start(argv: Sequence[str | Path], log: Path, cgroups: Sequence[Path] = ()) -
             stdout=output,
             stderr=output,
             start_new_session=True,
+            env={**os.environ, **env} if env else None,
             preexec_fn=enter if cgroups else None,
         )
     found = identify(child.pid)

@@ -1,7 +1,10 @@
 """What a lab consists of, derived from a cluster."""
 
 import ipaddress
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hardway.errors import UsageError
 from hardway.lab.paths import state_dir
@@ -33,15 +36,57 @@ class LabSpec:
     nodes: tuple[LabNode, ...]
     records: tuple[Record, ...]
 
+    def __post_init__(self) -> None:
+        """UsageError for a name that cannot be part of an interface, a directory and a cgroup, or for twin nodes."""
+        check_name(self.name)
+        for what in ("host_name", "address"):
+            values = [getattr(node, what) for node in self.nodes]
+            twins = sorted({value for value in values if values.count(value) > 1})
+            if twins:
+                raise UsageError(
+                    f"two nodes of lab `{self.name}` have the {what.replace('_', ' ')} {', '.join(twins)}"
+                )
+        if self.gateway in [node.address for node in self.nodes]:
+            raise UsageError(f"{self.gateway} is the host's own address in lab `{self.name}`", hint="move the node")
+
     @property
     def bridge(self) -> str:
-        """Name of the bridge; an interface name has 15 characters at most."""
-        return f"hw-{self.name}"[:15]
+        """Name of the bridge."""
+        return f"hw-{self.name}"
 
     @property
     def mirror(self) -> str:
         """Host name of the mirror."""
         return f"mirror.{self.zone}"
+
+
+def check_name(name: str) -> None:
+    """UsageError unless the name can be a lab's: it becomes part of an interface, which has 15 characters at most."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", name):
+        raise UsageError(
+            f"`{name}` cannot be the name of a lab",
+            hint="up to 12 small letters, digits and inner dashes: it is part of the bridge's name",
+        )
+
+
+def five_nodes(name: str, network: str = "10.30.0") -> LabSpec:
+    """The article's machines without a cluster.yaml, for benchmarks and trials: `network` is a /24 without its last number."""
+    zone = "my-first-cluster.example.com"
+    hosts = {"master-1": 11, "master-2": 12, "master-3": 13, "worker-1": 21, "lb-1": 10}
+    nodes = tuple(
+        LabNode(host, f"{host}.{zone}", f"{network}.{number}", host != "lb-1") for host, number in hosts.items()
+    )
+    records = {f"api.{zone}": f"{network}.10", **{node.name: node.address for node in nodes}}
+    gateway = f"{network}.1"
+    records[f"mirror.{zone}"] = gateway
+    return LabSpec(name, gateway, 24, zone, nodes, tuple(Record(*pair) for pair in records.items()))
+
+
+def from_record(value: Mapping[str, Any]) -> LabSpec:
+    """The spec that `dataclasses.asdict` took apart."""
+    nodes = tuple(LabNode(**node) for node in value["nodes"])
+    records = tuple(Record(**record) for record in value["records"])
+    return LabSpec(**{**value, "nodes": nodes, "records": records})
 
 
 def from_cluster(cluster: Cluster, name: str) -> LabSpec:

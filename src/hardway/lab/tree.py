@@ -1,15 +1,11 @@
 """The Debian tree that all nodes share read-only: what a fresh server image has, and nothing of Kubernetes."""
 
 import hashlib
-import shutil
-import tempfile
 from pathlib import Path
 
+from hardway.lab.apt import SUITE, debian_sources
 from hardway.lab.command import run
-from hardway.lab.paths import Say, cache_dir
-
-SUITE = "bookworm"
-"""Its systemd (252) still boots on cgroup v1; trixie's does not."""
+from hardway.lab.paths import Say, cache_dir, fresh_dir, locked
 
 PACKAGES = (
     "systemd",
@@ -29,8 +25,36 @@ PACKAGES = (
     "python3-minimal",
     "iputils-ping",
     "less",
+    "cloud-init",
 )
-"""conntrack, socat, jq, tree, haproxy and python3-cryptography are left out: chapters install them through apt."""
+"""conntrack, socat, jq, tree and haproxy are left out: chapters install them through apt."""
+
+SEED = "/var/lib/cloud/seed/nocloud"
+
+CLOUD_CONFIG = """\
+# Only a seed on the node's own disk is looked for; nodes without one must not wait for cloud-init.
+datasource_list: [NoCloud, None]
+# The lab has laid these down: package source, network, strictly checked host keys, the user.
+apt: {preserve_sources_list: true}
+network: {config: disabled}
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+users: []
+# The tree has no package `locales`, and the disk is a directory.
+locale: false
+growpart: {mode: "off"}
+resize_rootfs: false
+"""
+
+CLOUD_CONDITION = f"[Unit]\nConditionPathExists={SEED}/user-data\n"
+CLOUD_UNITS = ("cloud-init-local", "cloud-init", "cloud-config", "cloud-final")
+
+
+def _write(path: str, text: str) -> str:
+    """A hook that writes a file into the tree."""
+    body = text.replace("'", "'\\''")
+    return f"mkdir -p \"$1{Path(path).parent}\" && printf '%s' '{body}' > \"$1{path}\""
+
 
 CUSTOMIZE = (
     # Nodes answer ssh within seconds; nothing here needs these, and each costs boot time.
@@ -43,6 +67,8 @@ CUSTOMIZE = (
     'rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/resolv.conf"',
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*',
     "printf 'PermitRootLogin no\\nPasswordAuthentication no\\nUseDNS no\\n' > \"$1/etc/ssh/sshd_config.d/hardway.conf\"",
+    _write("/etc/cloud/cloud.cfg.d/99-hardway-lab.cfg", CLOUD_CONFIG),
+    *(_write(f"/etc/systemd/system/{unit}.service.d/seeded.conf", CLOUD_CONDITION) for unit in CLOUD_UNITS),
 )
 
 
@@ -55,39 +81,27 @@ def recipe() -> str:
 def ensure_tree(say: Say) -> Path:
     """The node tree, built once per recipe with mmdebstrap from the host's own package sources."""
     target = cache_dir() / "tree" / recipe()
-    if target.exists():
-        return target
-    say("building the node tree (Debian packages, about a minute)")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
-    hooks = [f"--customize-hook={line}" for line in CUSTOMIZE]
-    try:
-        run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=minbase",
-                f"--include={','.join(PACKAGES)}",
-                '--aptopt=APT::Install-Recommends "false"',
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/locale/*",
-                *hooks,
-                SUITE,
-                temporary / "tree",
-                *_sources(),
-            ],
-            where="lab tree",
-        )
-        (temporary / "tree").chmod(0o755)
-        (temporary / "tree").rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with locked("tree"):
+        if target.exists():
+            return target
+        say("building the node tree (Debian packages, about a minute)")
+        with fresh_dir(target) as tree:
+            run(
+                [
+                    "mmdebstrap",
+                    "--quiet",
+                    "--variant=minbase",
+                    f"--include={','.join(PACKAGES)}",
+                    '--aptopt=APT::Install-Recommends "false"',
+                    "--dpkgopt=path-exclude=/usr/share/man/*",
+                    "--dpkgopt=path-exclude=/usr/share/doc/*",
+                    "--dpkgopt=path-exclude=/usr/share/locale/*",
+                    *(f"--customize-hook={line}" for line in CUSTOMIZE),
+                    SUITE,
+                    tree,
+                    *debian_sources(),
+                ],
+                where="lab tree",
+            )
+            tree.chmod(0o755)
     return target
-
-
-def _sources() -> list[Path]:
-    """The host's own apt sources, so that the tree comes from where the host's packages come from."""
-    folder = Path("/etc/apt/sources.list.d")
-    candidates = [Path("/etc/apt/sources.list"), *sorted(folder.glob("*.sources")), *sorted(folder.glob("*.list"))]
-    return [file for file in candidates if file.is_file() and "debian" in file.read_text()]
