@@ -7,7 +7,8 @@ from hardway.chapters import toml
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.install_components import BIN, UNITS, components
 from hardway.model import Cluster, Document, Node, Value, freeze_document, thaw
-from hardway.steps import Check, Directory, File, Service, Step
+from hardway.steps import Check, Command, Directory, File, Service, Step
+from hardway.steps.shell import quote
 
 CONTAINERD_CONFIG = "/etc/containerd/config.toml"
 CRI_CONFIG = "/etc/containerd/conf.d/in-cloud.toml"
@@ -136,8 +137,15 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 
 def _user_files(cluster: Cluster) -> Iterator[Step]:
     for path, content in cluster.files.items():
-        parent = str(PurePosixPath(path).parent)
-        yield Directory(f"configure-components/files{parent}", parent)
+        parent = quote(str(PurePosixPath(path).parent))
+        yield Command(
+            f"configure-components/directory{path}",
+            f"make the directory {parent}",
+            f"mkdir -p {parent}\n",
+            # A directory that is there belongs to somebody else, who knows its mode.
+            Check(f"{parent} to be there", f"[ -d {parent} ] || {{ echo 'it is missing'; exit 1; }}\n"),
+            idempotent=True,
+        )
         yield File(f"configure-components/files{path}", path, content, why="the inventory brings it")
 
 
