@@ -21,7 +21,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """Highest first. Neighbours in one tuple do not know each other."""
 
-NOT_BELOW_THE_ENGINE = {"cryptography", "pydantic", "subprocess", "socket", "os", "random", "secrets", "time", "asyncio"}
+NOT_BELOW_THE_ENGINE = {
+    "cryptography",
+    "pydantic",
+    "subprocess",
+    "socket",
+    "os",
+    "random",
+    "secrets",
+    "time",
+    "asyncio",
+}
 PURE = ("chapters", "steps", "model", "workflows")
 IMPURE_MODULES = {"hardway.pki.sign"}
 

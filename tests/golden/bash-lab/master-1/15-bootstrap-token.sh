@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Roles, bootstrap tokens and cluster-info
+# Node: master-1.my-first-cluster.example.com
+# Article: chapter 24
+# kubeadm: kubeadm init phase bootstrap-token
+# Reads: /run/hardway/inputs/token-master-2.my-first-cluster.example.com (made by inputs.sh)
+# Reads: /run/hardway/inputs/token-master-3.my-first-cluster.example.com (made by inputs.sh)
+# Reads: /run/hardway/inputs/token-worker-1.my-first-cluster.example.com (made by inputs.sh)
+set -euo pipefail
+
+for input in /run/hardway/inputs/token-master-2.my-first-cluster.example.com /run/hardway/inputs/token-master-3.my-first-cluster.example.com /run/hardway/inputs/token-worker-1.my-first-cluster.example.com; do
+  [ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }
+done
+
+# bootstrap-token/rbac
+# apply ClusterRoleBinding/kubeadm:cluster-admins, ClusterRole/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:kubelet-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-certificate-rotation, Role/kubeadm:bootstrap-signer-clusterinfo, RoleBinding/kubeadm:bootstrap-signer-clusterinfo: admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<'EOF'
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kubeadm:cluster-admins
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: cluster-admin
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: kubeadm:cluster-admins
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: kubeadm:get-nodes
+rules:
+  - apiGroups:
+      - ''
+    resources:
+      - nodes
+    verbs:
+      - get
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kubeadm:get-nodes
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: kubeadm:get-nodes
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: system:bootstrappers:kubeadm:default-node-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kubeadm:kubelet-bootstrap
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: system:node-bootstrapper
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: system:bootstrappers:kubeadm:default-node-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kubeadm:node-autoapprove-bootstrap
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: system:certificates.k8s.io:certificatesigningrequests:nodeclient
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: system:bootstrappers:kubeadm:default-node-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: kubeadm:node-autoapprove-certificate-rotation
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: system:certificates.k8s.io:certificatesigningrequests:selfnodeclient
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: Group
+    name: system:nodes
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: kubeadm:bootstrap-signer-clusterinfo
+  namespace: kube-public
+rules:
+  - apiGroups:
+      - ''
+    resources:
+      - configmaps
+    verbs:
+      - get
+    resourceNames:
+      - cluster-info
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: kubeadm:bootstrap-signer-clusterinfo
+  namespace: kube-public
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: kubeadm:bootstrap-signer-clusterinfo
+subjects:
+  - apiGroup: rbac.authorization.k8s.io
+    kind: User
+    name: system:anonymous
+EOF
+
+# bootstrap-token/cluster-info
+# publish the CA and the endpoint in ConfigMap cluster-info: a joining node reads it before it can trust anything; the controller manager signs it with each token
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: cluster-info
+  namespace: kube-public
+data:
+  kubeconfig: |
+    apiVersion: v1
+    clusters:
+    - cluster:
+        certificate-authority-data: $(base64 -w0 /etc/kubernetes/pki/ca.crt)
+        server: https://api.my-first-cluster.example.com:6443
+      name: ""
+    contexts: null
+    current-context: ""
+    kind: Config
+    preferences: {}
+    users: null
+EOF
+
+# bootstrap-token/master-2.my-first-cluster.example.com
+# create a bootstrap token for master-2.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
+if ! (
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node master-2.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
+) >/dev/null 2>&1; then
+token="$(cat /run/hardway/inputs/token-master-2.my-first-cluster.example.com)"
+expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+apiVersion: v1
+kind: Secret
+type: bootstrap.kubernetes.io/token
+metadata:
+  name: bootstrap-token-${token%%.*}
+  namespace: kube-system
+stringData:
+  auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
+  expiration: $expiration
+  token-id: "${token%%.*}"
+  token-secret: "${token#*.}"
+  usage-bootstrap-authentication: "true"
+  usage-bootstrap-signing: "true"
+EOF
+deadline=$((SECONDS + 60))
+until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
+  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
+  sleep 0.1
+done
+fi
+
+# bootstrap-token/master-3.my-first-cluster.example.com
+# create a bootstrap token for master-3.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
+if ! (
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node master-3.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
+) >/dev/null 2>&1; then
+token="$(cat /run/hardway/inputs/token-master-3.my-first-cluster.example.com)"
+expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+apiVersion: v1
+kind: Secret
+type: bootstrap.kubernetes.io/token
+metadata:
+  name: bootstrap-token-${token%%.*}
+  namespace: kube-system
+stringData:
+  auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
+  expiration: $expiration
+  token-id: "${token%%.*}"
+  token-secret: "${token#*.}"
+  usage-bootstrap-authentication: "true"
+  usage-bootstrap-signing: "true"
+EOF
+deadline=$((SECONDS + 60))
+until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
+  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
+  sleep 0.1
+done
+fi
+
+# bootstrap-token/worker-1.my-first-cluster.example.com
+# create a bootstrap token for worker-1.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
+if ! (
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node worker-1.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
+) >/dev/null 2>&1; then
+token="$(cat /run/hardway/inputs/token-worker-1.my-first-cluster.example.com)"
+expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+apiVersion: v1
+kind: Secret
+type: bootstrap.kubernetes.io/token
+metadata:
+  name: bootstrap-token-${token%%.*}
+  namespace: kube-system
+stringData:
+  auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
+  expiration: $expiration
+  token-id: "${token%%.*}"
+  token-secret: "${token#*.}"
+  usage-bootstrap-authentication: "true"
+  usage-bootstrap-signing: "true"
+EOF
+deadline=$((SECONDS + 60))
+until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
+  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
+  sleep 0.1
+done
+fi

@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Configuration and start of the kubelet
+# Node: master-2.my-first-cluster.example.com
+# Article: chapter 22, 28
+# kubeadm: kubeadm join phase kubelet-start
+# Reads: /run/hardway/inputs/token-master-2.my-first-cluster.example.com (made by inputs.sh)
+set -euo pipefail
+
+input=/run/hardway/inputs/token-master-2.my-first-cluster.example.com
+[ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }
+
+# kubelet-start/directory
+# make the directory /var/lib/kubelet: keys and pod volumes live below it
+install -d -m 0700 -o root -g root /var/lib/kubelet
+
+# control-plane/manifests
+# make the directory /etc/kubernetes/manifests: the kubelet runs what lies here
+install -d -m 0700 -o root -g root /etc/kubernetes/manifests
+
+# kubelet-start/bootstrap-kubeconfig
+# write /etc/kubernetes/bootstrap-kubelet.conf: the kubelet asks for its first certificate with it
+if ! (
+[ -s /etc/kubernetes/kubelet.conf ] || { echo 'not joined yet'; exit 1; }
+) >/dev/null 2>&1; then
+umask 077
+auth="$(mktemp)"
+trap 'rm -f "$auth"' EXIT
+printf 'Authorization: Bearer %s' "$(cat /run/hardway/inputs/token-master-2.my-first-cluster.example.com)" >"$auth"
+if curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt -H @"$auth" https://api.my-first-cluster.example.com:6443/api/v1/nodes/master-2.my-first-cluster.example.com |
+  tr -d ' \n' | grep -q '"type":"Ready","status":"True"'; then
+  echo 'a node named master-2.my-first-cluster.example.com is Ready already: remove it (kubectl delete node master-2.my-first-cluster.example.com) or choose another name' >&2
+  exit 1
+fi
+cat >/etc/kubernetes/.bootstrap-kubelet.conf <<EOF
+apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: $(base64 -w0 /etc/kubernetes/pki/ca.crt)
+    server: https://api.my-first-cluster.example.com:6443
+  name: kubernetes
+contexts:
+- context:
+    cluster: kubernetes
+    user: tls-bootstrap-token-user
+  name: tls-bootstrap-token-user@kubernetes
+current-context: tls-bootstrap-token-user@kubernetes
+kind: Config
+preferences: {}
+users:
+- name: tls-bootstrap-token-user
+  user:
+    token: $(cat /run/hardway/inputs/token-master-2.my-first-cluster.example.com)
+EOF
+mv /etc/kubernetes/.bootstrap-kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf
+fi
+
+# kubelet-start/flags
+# flags that depend on this machine
+install -m 0644 /dev/stdin /var/lib/kubelet/kubeadm-flags.env <<'EOF'
+KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///var/run/containerd/containerd.sock --pod-infra-container-image=registry.k8s.io/pause:3.9"
+EOF
+
+# kubelet-start/config
+# what all kubelets of the cluster share
+install -m 0644 /dev/stdin /var/lib/kubelet/config.yaml <<'EOF'
+apiVersion: kubelet.config.k8s.io/v1beta1
+authentication:
+  anonymous:
+    enabled: false
+  webhook:
+    cacheTTL: 0s
+    enabled: true
+  x509:
+    clientCAFile: /etc/kubernetes/pki/ca.crt
+authorization:
+  mode: Webhook
+  webhook:
+    cacheAuthorizedTTL: 0s
+    cacheUnauthorizedTTL: 0s
+cgroupDriver: systemd
+clusterDNS:
+  - 10.96.0.10
+clusterDomain: cluster.local
+containerRuntimeEndpoint: ''
+cpuManagerReconcilePeriod: 0s
+evictionPressureTransitionPeriod: 0s
+fileCheckFrequency: 0s
+healthzBindAddress: 127.0.0.1
+healthzPort: 10248
+httpCheckFrequency: 0s
+imageMaximumGCAge: 0s
+imageMinimumGCAge: 0s
+kind: KubeletConfiguration
+logging:
+  flushFrequency: 0
+  options:
+    json:
+      infoBufferSize: '0'
+    text:
+      infoBufferSize: '0'
+  verbosity: 0
+memorySwap: {}
+nodeStatusReportFrequency: 0s
+nodeStatusUpdateFrequency: 0s
+rotateCertificates: true
+runtimeRequestTimeout: 0s
+serverTLSBootstrap: true
+shutdownGracePeriod: 0s
+shutdownGracePeriodCriticalPods: 0s
+staticPodPath: /etc/kubernetes/manifests
+streamingConnectionIdleTimeout: 0s
+syncFrequency: 0s
+volumeStatsAggPeriod: 0s
+EOF
+
+# kubelet-start/start
+# enable and start kubelet.service
+systemctl daemon-reload
+systemctl enable -q kubelet.service
+systemctl restart kubelet.service || { journalctl --no-pager -n 20 -u kubelet.service >&2; exit 1; }
+
+# kubelet-start/tls-bootstrap
+# wait up to 300 s for the kubelet to get its certificate (TLS bootstrap)
+deadline=$((SECONDS + 300))
+until (
+[ -s /etc/kubernetes/kubelet.conf ] && [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] || { echo 'no certificate yet'; exit 1; }
+) >/dev/null 2>&1; do
+  if [ "$SECONDS" -ge "$deadline" ]; then
+    echo 'gave up waiting for the kubelet to get its certificate (TLS bootstrap)' >&2
+    exit 1
+  fi
+  sleep 1
+done
+
+# kubelet-start/cri-socket
+# annotate the node with kubeadm.alpha.kubernetes.io/cri-socket: kubeadm upgrade and reset read it
+if ! (
+[ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] || { echo 'no certificate yet'; exit 1; }
+curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem https://api.my-first-cluster.example.com:6443/api/v1/nodes/master-2.my-first-cluster.example.com | grep -qF 'unix:///var/run/containerd/containerd.sock' || { echo 'no annotation yet'; exit 1; }
+) >/dev/null 2>&1; then
+deadline=$((SECONDS + 300))
+until curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem -X PATCH -o /dev/null -H 'Content-Type: application/merge-patch+json' \
+  -d '{"metadata":{"annotations":{"kubeadm.alpha.kubernetes.io/cri-socket":"unix:///var/run/containerd/containerd.sock"}}}' \
+  https://api.my-first-cluster.example.com:6443/api/v1/nodes/master-2.my-first-cluster.example.com; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo 'the node did not register' >&2; exit 1; }
+  sleep 0.2
+done
+fi
+
+# kubelet-start/bootstrap-cleanup
+# remove /etc/kubernetes/bootstrap-kubelet.conf and the run's secrets: the token has served, and a secret that is not there cannot leak
+rm -rf /etc/kubernetes/bootstrap-kubelet.conf /run/hardway/inputs
+
+# kubelet-start/healthz
+# wait up to 240 s for the kubelet to be healthy
+deadline=$((SECONDS + 240))
+until (
+curl -sf -m 5 -o /dev/null http://127.0.0.1:10248/healthz || { echo 'no answer on port 10248'; exit 1; }
+) >/dev/null 2>&1; do
+  if [ "$SECONDS" -ge "$deadline" ]; then
+    echo 'gave up waiting for the kubelet to be healthy' >&2
+    exit 1
+  fi
+  sleep 1
+done

@@ -1,0 +1,85 @@
+"""The printed bash is read by people: a change of it is a change that somebody has looked at."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hardway.config import load
+from hardway.renderers import bash
+from hardway.workflows.apply import APPLY
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ("lab", "my-first-cluster")
+SHOWN = ("master-1", "master-2", "worker-1", "lb-1")
+"""master-3 differs from master-2 by names and addresses only."""
+
+
+def site(example: str) -> dict[str, str]:
+    """Path to text of the rendered site."""
+    cluster = load(ROOT / "examples" / example / "cluster.yaml")
+    return {script.path: script.text for script in bash.render(cluster, APPLY)}
+
+
+def test_lab_site_is_as_reviewed(request: pytest.FixtureRequest) -> None:
+    """The scripts of the lab's cluster equal the golden files."""
+    folder = Path(__file__).parent / "bash-lab"
+    rendered = {
+        path: text for path, text in site("lab").items() if path.split("/")[0] in (*SHOWN, "inputs.sh", "order.txt")
+    }
+    stored = {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+    if request.config.getoption("--golden"):
+        for path in stored.keys() - rendered.keys():
+            (folder / path).unlink()
+        for path, text in rendered.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+
+    assert sorted(stored) == sorted(rendered), (
+        "make golden writes them anew; read the difference before you commit it"
+    )
+    differing = [path for path, text in rendered.items() if stored[path] != text]
+    assert differing == [], "make golden writes them anew; read the difference before you commit it"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_scripts_are_clean(example: str, tmp_path: Path) -> None:
+    """shellcheck has nothing to say about any rendered script."""
+    files = []
+    for path, text in site(example).items():
+        if path.endswith(".sh"):
+            file = tmp_path / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            files.append(str(file))
+    done = subprocess.run(["shellcheck", "-s", "bash", *files], capture_output=True, text=True, check=False)
+
+    assert len(files) > 50
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_variables_in_the_articles_names(example: str) -> None:
+    """Every node has variables.env with the article's names."""
+    text = site(example)["master-1/variables.env"]
+    names = [line.split("=")[0].removeprefix("export ") for line in text.splitlines() if line.startswith("export ")]
+
+    assert names == [
+        "HOST_NAME",
+        "CLUSTER_NAME",
+        "BASE_DOMAIN",
+        "CLUSTER_DOMAIN",
+        "FULL_HOST_NAME",
+        "MACHINE_LOCAL_ADDRESS",
+        "INTERNAL_API",
+        "CLUSTER_API_ENDPOINT",
+        "KUBE_API_SERVER",
+    ]
+
+
+def test_nothing_runs_before_its_inputs_are_there() -> None:
+    """A script that reads a run input stops with a word about it when it is missing."""
+    readers = {path: text for path, text in site("lab").items() if "\n# Reads: " in text}
+
+    assert len(readers) > 5
+    assert [path for path, text in readers.items() if '(see inputs.sh)" >&2; exit 1' not in text] == []
