@@ -9,7 +9,7 @@ from hardway.steps import Check, Step, Wait
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     address = f"[{node.address}]" if ":" in node.address else node.address
-    get = f"curl -sf -m 5 -o /dev/null --cacert {cluster.paths.pki}/ca.crt"
+    get = f"curl -sf -m 5 -o /dev/null --cacert {cluster.paths.pki}/ca.crt --capath /dev/null"
     hint = "crictl ps -a, or journalctl -u kubelet, tells which component does not run"
     yield Wait(
         "wait-control-plane/local",
