@@ -1,0 +1,175 @@
+"""hardway against stock kubeadm on the same nodes, same images, same finish line.
+
+Start: booted nodes on which chapters 3-10 are done (packages, binaries, containerd, pod network, balancer), for both by
+hardway. Then the clock runs: `hardway apply`, or kubeadm over SSH in the ordinary order (init, join, join, join).
+Finish for both: three etcd voters, four nodes Ready, every pod of kube-system Running with its containers ready.
+Figures of one run; read the ratio, not the seconds.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from e2e.harness import Harness, eventually, harness, write_cluster  # noqa: E402
+from hardway.lab.gobuild import ensure_binaries  # noqa: E402
+
+NODES = {"master-1", "master-2", "master-3", "worker-1"}
+PREPARED = "preflight"
+KUBEADM = "/usr/local/bin/kubeadm"
+
+
+def say(text: str) -> None:
+    """Talk goes to stderr, the table to stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def finish_line(it: Harness) -> None:
+    """Wait until the cluster is whole."""
+    eventually(lambda: it.ready_nodes() == NODES, 180, "four nodes to be Ready")
+    eventually(lambda: it.voters() == NODES - {"worker-1"}, 60, "three voters")
+    eventually(
+        lambda: len(it.get("pods -n kube-system")) == 18 and it.restless_pods() == [], 180, "kube-system to run"
+    )
+
+
+def run_hardway(it: Harness) -> list[tuple[str, float]]:
+    """The rest of the chapters by hardway; seconds by chapter on the node that ends it last."""
+    began = time.monotonic()
+    done = json.loads(it.hardway("apply", "--json").stdout)
+    rows = [
+        (f"{stage['node'].split('.')[0]} {stage['chapter']}", float(stage["seconds"]))
+        for stage in done["stages"]
+        if stage["seconds"] >= 0.3
+    ]
+    applied = time.monotonic() - began
+    finish_line(it)
+    return [*rows, ("apply", applied), ("until the finish line", time.monotonic() - began)]
+
+
+def kubeadm_documents(it: Harness) -> dict[str, str]:
+    """kubeadm.yaml of each node: the same documents as hardway's, with what kubeadm wants to know of a node."""
+    documents = [d for d in yaml.safe_load_all(it.file.read_text()) if d["kind"] != "Inventory"]
+    by_kind = {d["kind"]: d for d in documents}
+    files = {}
+    for node in it.lab.spec.nodes:
+        if not node.is_kubernetes:
+            continue
+        if node.host_name == "master-1":
+            init = {**by_kind["InitConfiguration"], "localAPIEndpoint": {"advertiseAddress": node.address}}
+            kinds = [
+                init,
+                *(by_kind[kind] for kind in by_kind if kind not in ("InitConfiguration", "JoinConfiguration")),
+            ]
+        else:
+            join = dict(by_kind["JoinConfiguration"])
+            join["discovery"] = {
+                "bootstrapToken": {
+                    "apiServerEndpoint": by_kind["ClusterConfiguration"]["controlPlaneEndpoint"],
+                    "token": "TOKEN",
+                    "caCertHashes": ["PIN"],
+                }
+            }
+            if node.host_name.startswith("master"):
+                join["controlPlane"] = {
+                    "localAPIEndpoint": {"advertiseAddress": node.address},
+                    "certificateKey": "KEY",
+                }
+            kinds = [join]
+        files[node.host_name] = yaml.safe_dump_all(kinds)
+    return files
+
+
+def lay_down(it: Harness) -> None:
+    """kubeadm and its configuration on every node, before the clock runs."""
+    binary = ensure_binaries("auto", say)["kubeadm"]
+    for name, text in kubeadm_documents(it).items():
+        with binary.open("rb") as content:
+            command = it.lab.ssh_command(name, [f"sudo sh -c 'cat >{KUBEADM} && chmod 755 {KUBEADM}'"])
+            subprocess.run(command, stdin=content, check=True)
+        it.lab.exec(name, f"umask 077; cat >/run/kubeadm.yaml <<'EOF'\n{text}EOF\n")
+
+
+def run_kubeadm(it: Harness) -> list[tuple[str, float]]:
+    """init, join, join, join; serving certificates are approved as soon as they are asked for, as hardway does."""
+    rows: list[tuple[str, float]] = []
+    began = time.monotonic()
+
+    def timed(what: str, node: str, script: str) -> str:
+        since = time.monotonic()
+        output = it.lab.exec(node, script)
+        rows.append((what, time.monotonic() - since))
+        return output
+
+    timed(
+        "kubeadm init",
+        "master-1",
+        "kubeadm init --config /run/kubeadm.yaml --upload-certs --skip-phases preflight >/run/init.log 2>&1 </dev/null"
+        " || { cat /run/init.log; exit 1; }",
+    )
+    secrets = it.lab.exec(
+        "master-1",
+        "grep -o -m1 -- '--token [^ ]*' /run/init.log; grep -o -m1 'sha256:[0-9a-f]*' /run/init.log;"
+        " grep -o -m1 -- '--certificate-key [0-9a-f]*' /run/init.log",
+    ).split()
+    token, pin, key = secrets[1], secrets[2], secrets[4]
+    for name in ("master-2", "master-3", "worker-1"):
+        timed(
+            f"kubeadm join {name}",
+            name,
+            f"sed -i 's/TOKEN/{token}/; s/PIN/{pin}/; s/KEY/{key}/' /run/kubeadm.yaml\n"
+            "kubeadm join --config /run/kubeadm.yaml --skip-phases preflight >/run/join.log 2>&1 </dev/null"
+            " || { cat /run/join.log; exit 1; }",
+        )
+    it.kubectl("get csr -o name | xargs -r kubectl --kubeconfig /etc/kubernetes/admin.conf certificate approve")
+    finish_line(it)
+    rows.append(("until the finish line", time.monotonic() - began))
+    return rows
+
+
+def bring_up(name: str, network: str, tool: str) -> list[tuple[str, float]]:
+    """One fresh lab, prepared, and timed with one tool."""
+    with tempfile.TemporaryDirectory() as folder:
+        it = harness(write_cluster(Path(folder), name, network), name)
+        it.lab.down()
+        try:
+            it.lab.up("auto", say)
+            say(f"{tool}: preparing the nodes (not timed)")
+            it.hardway("apply", "--until", PREPARED)
+            if tool == "kubeadm":
+                lay_down(it)
+            say(f"{tool}: the clock runs")
+            return run_hardway(it) if tool == "hardway" else run_kubeadm(it)
+        finally:
+            it.lab.down()
+
+
+def main() -> None:
+    """Print both breakdowns and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1, help="rounds; the tools take turns")
+    options = parser.parse_args()
+    totals: dict[str, list[float]] = {"kubeadm": [], "hardway": []}
+    for _ in range(options.runs):
+        for tool, network in (("kubeadm", "10.33.0"), ("hardway", "10.34.0")):
+            rows = bring_up("bench", network, tool)
+            totals[tool].append(rows[-1][1])
+            print(f"\n{tool}")
+            for what, seconds in rows:
+                print(f"  {what:45} {seconds:6.1f} s")
+    best = {tool: min(values) for tool, values in totals.items()}
+    print(
+        f"\nhardway {best['hardway']:.1f} s / kubeadm {best['kubeadm']:.1f} s = {best['hardway'] / best['kubeadm']:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
