@@ -20,17 +20,14 @@ from hardway.chapters.objects import (
 from hardway.chapters.upload_config import HASH_ANNOTATION, component_hash
 from hardway.model import Cluster, Document, Node, freeze_document
 from hardway.steps import ApiObjects, Step
-from hardway.steps.yaml import dump_go
+from hardway.steps.goyaml import dump_go
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def objects(cluster: Cluster) -> tuple[Document, ...]:
     """Everything that the add-on consists of."""
-    config = dump_go(cluster.kube_proxy_configuration)
-    metadata: dict[str, Any] = {"labels": {"app": "kube-proxy"}}
-    if not cluster.kube_proxy_configuration_given:
-        metadata["annotations"] = {HASH_ANNOTATION: component_hash(config)}
+    config = dump_go(cluster.kube_proxy_configuration).rstrip("\n")
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -46,6 +43,10 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
         "current-context": "default",
         "users": [{"name": "default", "user": {"tokenFile": f"{ACCOUNT}/token"}}],
     }
+    connection = dump_go(kubeconfig, ordered=False).rstrip("\n")
+    metadata: dict[str, Any] = {"labels": {"app": "kube-proxy"}}
+    if not cluster.kube_proxy_configuration_given:
+        metadata["annotations"] = {HASH_ANNOTATION: component_hash(config, connection)}
     return (
         service_account_object("kube-proxy"),
         binding("kubeadm:node-proxier", "system:node-proxier", [service_account("kube-proxy")]),
@@ -54,7 +55,7 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
         config_map(
             "kube-proxy",
             "kube-system",
-            {"config.conf": config.rstrip("\n"), "kubeconfig.conf": dump_go(kubeconfig).rstrip("\n")},
+            {"config.conf": config, "kubeconfig.conf": connection},
             **metadata,
         ),
         _daemon_set(cluster),

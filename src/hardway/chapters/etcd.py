@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
-from hardway.chapters.static_pods import LIVENESS_FAILURES, Probe, flags, host_volume, pod, startup_failures
+from hardway.chapters.static_pods import LIVENESS_FAILURES, STARTUP_FAILURES, Probe, flags, host_volume, pod
 from hardway.model import Cluster, Document, Node
-from hardway.steps import Check, Command, Directory, Step, yaml
+from hardway.steps import Check, Command, Directory, Step
+from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, quote
 
 INITIAL_CLUSTER = "@initial-cluster@"
@@ -57,9 +58,7 @@ def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
         ],
         {
             "livenessProbe": probe.to_value("/health?exclude=NOSPACE&serializable=true", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value(
-                "/health?serializable=false", startup_failures(cluster.api_server_timeout)
-            ),
+            "startupProbe": probe.to_value("/health?serializable=false", STARTUP_FAILURES),
         },
         {"cpu": "100m", "memory": "100Mi"},
         {"kubeadm.kubernetes.io/etcd.advertise-client-urls": f"https://{ip}:2379"},
@@ -88,7 +87,7 @@ def write_manifest(cluster: Cluster, node: Node, prelude: str, members: str) -> 
     `prelude` is bash that sets `$initial_cluster`; `members` is what it is about, in words.
     """
     path = f"{cluster.paths.manifests}/etcd.yaml"
-    text = yaml.dump(manifest(cluster, node, INITIAL_CLUSTER), sort_keys=True)
+    text = dump_go(manifest(cluster, node, INITIAL_CLUSTER))
     masked = quote(r"s#--initial-cluster=.*#--initial-cluster=" + INITIAL_CLUSTER + "#")
     return Command(
         "etcd/local",

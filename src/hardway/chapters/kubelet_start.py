@@ -42,8 +42,7 @@ def kubelet_flags(cluster: Cluster, node: Node) -> str:
         # Keeps the kubelet from removing the image of the sandboxes.
         "pod-infra-container-image": cluster.pause_image,
     }
-    if node.facts.hostname and node.facts.hostname.lower() != node.name and not _renamed(node):
-        defaults["hostname-override"] = node.name
+    # No hostname-override: chapter 5 has given the machine the node's name.
     if registration.taints and not node.is_control_plane:
         # Masters get theirs from mark-control-plane.
         defaults["register-with-taints"] = ",".join(_text(taint) for taint in registration.taints)
@@ -51,10 +50,70 @@ def kubelet_flags(cluster: Cluster, node: Node) -> str:
     return f"KUBELET_KUBEADM_ARGS={json.dumps(line, ensure_ascii=False)}\n"
 
 
-def _renamed(node: Node) -> bool:
-    """Chapter 5 gives the machine the node's name before anything of this file is written."""
-    return True
-
-
 def _text(taint: Taint) -> str:
     return f"{taint.key}{'=' + taint.value if taint.value else ''}:{taint.effect}"
+
+
+def healthz(cluster: Cluster) -> Check:
+    """The kubelet says of itself that it is well."""
+    bound = str(cluster.kubelet_configuration.get("healthzBindAddress") or "127.0.0.1")
+    port = cluster.kubelet_configuration.get("healthzPort") or 10248
+    host = (
+        "127.0.0.1" if bound == "0.0.0.0" else "[::1]" if bound == "::" else f"[{bound}]" if ":" in bound else bound
+    )
+    return Check(
+        "the kubelet to be healthy",
+        f"curl -sf -m 5 -o /dev/null http://{host}:{port}/healthz || {{ echo 'no answer on port {port}'; exit 1; }}\n",
+        hint="journalctl -u kubelet",
+    )
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    kubelet = cluster.paths.kubelet
+    env, config = f"{kubelet}/kubeadm-flags.env", f"{kubelet}/config.yaml"
+    joining = node != cluster.first_control_plane
+    yield Directory("kubelet-start/directory", kubelet, 0o700, why="keys and pod volumes live below it")
+    if node.is_control_plane:
+        # The kubelet watches this directory from its start; one that appears later is noticed twenty seconds later.
+        yield manifests_directory(cluster)
+    if joining:
+        yield from kubelet_join.bootstrap(cluster, node)
+    yield File("kubelet-start/flags", env, kubelet_flags(cluster, node), why="flags that depend on this machine")
+    yield File(
+        "kubelet-start/config",
+        config,
+        dump_go(kubelet_configuration(cluster, node)),
+        why="what all kubelets of the cluster share",
+    )
+    yield Service(
+        "kubelet-start/start",
+        ("kubelet.service",),
+        (
+            env,
+            config,
+            "/usr/lib/systemd/system/kubelet.service",
+            "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
+            "/etc/default/kubelet/extra-args.env",
+            # A kubelet that has lost its identity looks for this file only when it starts.
+            *((kubelet_join.bootstrap_kubeconfig(cluster),) if joining else ()),
+        ),
+        why="it runs the static pods, and registers the node",
+    )
+    if joining:
+        yield from kubelet_join.joined(cluster, node)
+    yield Wait("kubelet-start/healthz", healthz(cluster), HEALTHZ_LIMIT)
+
+
+def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
+    yield healthz(cluster)
+
+
+KUBELET_START = Chapter(
+    "kubelet-start",
+    "Configuration and start of the kubelet",
+    (22, 28),
+    "kubelet-start",
+    "kubelet-start",
+    steps=steps,
+    checks=checks,
+)

@@ -7,22 +7,27 @@ import hashlib
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.kubelet_start import CRI_SOCKET_ANNOTATION
+from hardway.chapters.kubelet_join import CRI_SOCKET_ANNOTATION
+from hardway.chapters.kubelet_start import kubelet_configuration
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, config_map, group, role, rule
 from hardway.model import Cluster, Node
 from hardway.steps import ApiObjects, Check, Command, Step
-from hardway.steps.yaml import dump_go
+from hardway.steps.goyaml import dump_go
 
 HASH_ANNOTATION = "kubeadm.kubernetes.io/component-config.hash"
 
 
-def component_hash(data: str) -> str:
-    """What kubeadm writes beside a component configuration that it made itself (`componentconfigs/checksums.go`)."""
-    return "sha256:" + hashlib.sha256(data.encode()).hexdigest()
+def component_hash(*data: str) -> str:
+    """What kubeadm writes beside a component configuration that it made itself (`componentconfigs/checksums.go`).
+
+    `data` are the texts of the ConfigMap in the order of their keys.
+    """
+    return "sha256:" + hashlib.sha256("".join(data).encode()).hexdigest()
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    kubelet = dump_go(cluster.kubelet_configuration)
+    # kubeadm stores what it made for the first master.
+    kubelet = dump_go(kubelet_configuration(cluster, cluster.first_control_plane))
     annotations = {} if cluster.kubelet_configuration_given else {HASH_ANNOTATION: component_hash(kubelet)}
     bootstrappers, nodes = group(BOOTSTRAPPERS), group("system:nodes")
     yield ApiObjects(

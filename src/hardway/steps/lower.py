@@ -6,6 +6,7 @@ from hardway.model import OsFamily
 from hardway.pki import openssl, questions
 from hardway.steps import yaml
 from hardway.steps.checks import Check
+from hardway.steps.goyaml import dump_go
 from hardway.steps.primitives import Await, Primitive, Run, Write
 from hardway.steps.shell import heredoc, octal, quote, words
 from hardway.steps.vocabulary import (
@@ -33,8 +34,7 @@ def lower(step: Step) -> tuple[Primitive, ...]:
         case File():
             return (Write(step.id, step.path, step.content.encode(), step.mode, step.owner, step.secret, step.why),)
         case StaticPod():
-            text = yaml.dump(step.manifest, sort_keys=True)
-            return (Write(step.id, step.path, text.encode(), 0o600),)
+            return (Write(step.id, step.path, dump_go(step.manifest).encode(), 0o600, why=step.why),)
         case Directory():
             return (_directory(step),)
         case Packages():

@@ -99,11 +99,12 @@ class Kubeconfig:
 
 @dataclass(frozen=True)
 class StaticPod:
-    """A manifest for the kubelet (0600, as kubeadm writes them)."""
+    """A manifest for the kubelet (0600 and to the byte as kubeadm writes it)."""
 
     id: str
     path: str
     manifest: Document
+    why: str = ""
 
 
 @dataclass(frozen=True)

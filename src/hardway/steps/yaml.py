@@ -37,21 +37,3 @@ def dump(value: Value | Mapping[str, Any], *, sort_keys: bool = False) -> str:
 def dump_all(values: Iterable[Value | Mapping[str, Any]], *, sort_keys: bool = False) -> str:
     """Several YAML documents, divided by `---`."""
     return "---\n".join(dump(value, sort_keys=sort_keys) for value in values)
-
-
-class _GoDumper(_Dumper):
-    """Sequences at the indentation of their key, as sigs.k8s.io/yaml writes them."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        return yaml.SafeDumper.increase_indent(self, flow, indentless)
-
-
-_GoDumper.add_representer(str, _string)
-
-
-def dump_go(value: Value | Mapping[str, Any]) -> str:
-    """One document as Go's sigs.k8s.io/yaml writes it: keys sorted, sequences not indented."""
-    plain: Any = thaw(value)
-    return yaml.dump(
-        plain, Dumper=_GoDumper, sort_keys=True, default_flow_style=False, width=4096, allow_unicode=True
-    )

@@ -1,0 +1,117 @@
+"""YAML as Go's sigs.k8s.io/yaml 1.3 writes it, byte for byte, so that a file of kubeadm's and ours are the same file.
+
+Source: gopkg.in/yaml.v2 2.4.0 `encode.go` (style of strings), `resolve.go` (what a plain word means), `sorter.go`
+(order of keys). PyYAML and it descend from one emitter; these three things are what they do not share.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cmp_to_key
+from typing import Any
+
+import yaml
+
+from hardway.model import Value, thaw
+
+WIDTH = 80
+"""Column after which Go folds a text at its next space."""
+
+_WORDS = frozenset(
+    variant
+    for word in (
+        "y",
+        "n",
+        "yes",
+        "no",
+        "true",
+        "false",
+        "on",
+        "off",
+        "null",
+        ".nan",
+        ".inf",
+        "+.inf",
+        "-.inf",
+        "~",
+        "",
+    )
+    for variant in (word, word.capitalize(), word.upper(), word.replace("nan", "NaN").replace("inf", "Inf"))
+)
+_NUMBER = re.compile(
+    r"[-+]?(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)"
+)
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"(([Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2}))"
+    r"| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?)?"
+)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Sequences at the indentation of their key, no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else '"' if _means_something_else(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _string)
+
+
+def dump_go(value: Value | Mapping[str, Any], *, ordered: bool = True) -> str:
+    """One document: keys in Go's order (or as given), strings quoted where a plain word would mean something else."""
+    plain: Any = thaw(value)
+    return yaml.dump(
+        _ordered(plain) if ordered else plain,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        width=WIDTH,
+        allow_unicode=True,
+    )
+
+
+def _means_something_else(text: str) -> bool:
+    """Unquoted it would be read as a number, a truth value, a time or nothing."""
+    if text in _WORDS or _BASE_60.fullmatch(text):
+        return True
+    if text[0] == ".":
+        return _NUMBER.fullmatch(text) is not None
+    if text[0] not in "+-0123456789":
+        return False
+    return bool(_TIMESTAMP.fullmatch(text) or _NUMBER.fullmatch(text.replace("_", "")))
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=cmp_to_key(_compare))}
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    return value
+
+
+def _compare(one: str, other: str) -> int:
+    """Letters after everything else, runs of digits by their number."""
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a == b:
+            continue
+        if a.isalpha() or b.isalpha():
+            if a.isalpha() and b.isalpha():
+                return -1 if a < b else 1
+            return -1 if b.isalpha() else 1
+        # A zero inside of a number is a digit like any other; at its front it makes the number longer.
+        lead = "1" if "0" in (a, b) and one[:place].rstrip("0")[-1:].isdigit() and one[:place][-1:].isdigit() else "0"
+        ours, theirs = _digits(one, place), _digits(other, place)
+        left, right = (int(lead + ours), len(ours), a), (int(lead + theirs), len(theirs), b)
+        return -1 if left < right else 1
+    return len(one) - len(other)
+
+
+def _digits(text: str, place: int) -> str:
+    found = re.compile(r"\d*").match(text, place)
+    return found.group() if found else ""
