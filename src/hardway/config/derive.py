@@ -90,6 +90,7 @@ def derive(sources: Sources) -> Cluster:
     """The model of checked documents. Pure."""
     config, inventory = sources.cluster, sources.inventory
     release = versions.release(config.kubernetes_version)
+    endpoint = _endpoint(config.control_plane_endpoint, sources.init)
     networking = Networking(
         tuple(config.networking.service_subnet.split(",")),
         tuple(config.networking.pod_subnet.split(",")) if config.networking.pod_subnet else (),
@@ -106,7 +107,7 @@ def derive(sources: Sources) -> Cluster:
         name=config.cluster_name,
         base_domain=inventory.base_domain,
         release=release,
-        endpoint=_endpoint(config.control_plane_endpoint),
+        endpoint=endpoint,
         nodes=nodes,
         networking=networking,
         paths=Paths(pki=config.certificates_dir),
@@ -131,7 +132,7 @@ def derive(sources: Sources) -> Cluster:
         feature_gates=MappingProxyType(dict(config.feature_gates)),
         skip_phases=tuple(sources.init.skip_phases) if sources.init else (),
         token_ttl=int(components.seconds(inventory.token_ttl) or 7200),
-        cluster_configuration=freeze_document(_stored_cluster_configuration(config)),
+        cluster_configuration=freeze_document(_stored_cluster_configuration(config, endpoint)),
         kubelet_configuration=freeze_document(
             components.kubelet_document(
                 sources.component("KubeletConfiguration"), networking, config.certificates_dir
@@ -155,8 +156,10 @@ def _default_dns(config: api.ClusterConfiguration) -> bool:
     return not config.dns.image_repository and config.image_repository == "registry.k8s.io"
 
 
-def _endpoint(text: str) -> Endpoint:
-    host, _, port = text.rpartition(":") if _has_port(text) else (text, "", "6443")
+def _endpoint(text: str, init: api.InitConfiguration | None) -> Endpoint:
+    """Where no port is given kubeadm takes the one of the first master's API server."""
+    default = init.local_api_endpoint.bind_port if init else 6443
+    host, _, port = text.rpartition(":") if _has_port(text) else (text, "", str(default))
     return Endpoint(host.strip("[]"), int(port))
 
 
@@ -270,7 +273,7 @@ def _downloads(inventory: Inventory, release: versions.Release) -> Mapping[str, 
     return MappingProxyType(sources)
 
 
-def _stored_cluster_configuration(config: api.ClusterConfiguration) -> dict[str, Any]:
+def _stored_cluster_configuration(config: api.ClusterConfiguration, endpoint: Endpoint) -> dict[str, Any]:
     """ClusterConfiguration as kubeadm stores it: defaulted, empty fields left out but for the components."""
     stored: dict[str, Any] = config.model_dump(by_alias=True)
     return {
@@ -279,7 +282,7 @@ def _stored_cluster_configuration(config: api.ClusterConfiguration) -> dict[str,
         "apiVersion": config.api_version,
         "certificatesDir": config.certificates_dir,
         "clusterName": config.cluster_name,
-        "controlPlaneEndpoint": config.control_plane_endpoint,
+        "controlPlaneEndpoint": endpoint.url.removeprefix("https://"),
         "controllerManager": _without_empty(stored["controllerManager"]),
         "dns": _without_empty(stored["dns"]),
         "etcd": {"local": _without_empty(stored["etcd"]["local"])},
@@ -293,9 +296,13 @@ def _stored_cluster_configuration(config: api.ClusterConfiguration) -> dict[str,
 
 
 def _without_empty(value: Any) -> Any:
-    """What Go's omitempty leaves."""
+    """What Go's omitempty leaves: it is about fields, so a flag (which is a key of a map) may well be empty."""
     if isinstance(value, dict):
-        return {key: _without_empty(item) for key, item in value.items() if item not in ("", 0, False, None, [], {})}
+        return {
+            key: item if key == "extraArgs" else _without_empty(item)
+            for key, item in value.items()
+            if item not in ("", 0, False, None, [], {})
+        }
     if isinstance(value, list):
         return [_without_empty(item) for item in value]
     return value
