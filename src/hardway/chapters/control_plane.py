@@ -9,12 +9,12 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.static_pods import (
     FILE,
     LIVENESS_FAILURES,
+    STARTUP_FAILURES,
     Probe,
     flags,
     host_volume,
     pod,
     probe_address,
-    startup_failures,
 )
 from hardway.model import Cluster, Document, HostVolume, Node
 from hardway.steps import Check, Directory, StaticPod, Step
@@ -67,7 +67,7 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         {
             "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
             "readinessProbe": probe.to_value("/readyz", 3, delay=0, period=1),
-            "startupProbe": probe.to_value("/livez", startup_failures(cluster.api_server_timeout)),
+            "startupProbe": probe.to_value("/livez", STARTUP_FAILURES),
         },
         {"cpu": "250m"},
         {
@@ -118,7 +118,7 @@ def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
         ],
         {
             "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value("/healthz", startup_failures(cluster.api_server_timeout)),
+            "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
         },
         {"cpu": "200m"},
     )
@@ -143,7 +143,7 @@ def kube_scheduler(cluster: Cluster, node: Node) -> Document:
         [host_volume("kubeconfig", kubeconfig, FILE), *cluster.scheduler.extra_volumes],
         {
             "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value("/healthz", startup_failures(cluster.api_server_timeout)),
+            "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
         },
         {"cpu": "100m"},
     )

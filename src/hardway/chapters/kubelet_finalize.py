@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.kubelet_start import HEALTHZ, HEALTHZ_LIMIT
+from hardway.chapters.kubelet_start import HEALTHZ_LIMIT, healthz
 from hardway.model import Cluster, Node
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.steps import Check, Command, Step, Wait
@@ -57,7 +57,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         idempotent=True,
         why="an embedded certificate ends after a year, the rotated one does not",
     )
-    yield Wait("kubelet-finalize/healthz", HEALTHZ, HEALTHZ_LIMIT)
+    yield Wait("kubelet-finalize/healthz", healthz(cluster), HEALTHZ_LIMIT)
 
 
 KUBELET_FINALIZE = Chapter(

@@ -1,6 +1,5 @@
 """Static pods as kubeadm builds them (`app/util/staticpod/utils.go`): flags, volumes, probes and the pod around."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,11 +36,9 @@ class Probe:
 
 
 LIVENESS_FAILURES = 8
-
-
-def startup_failures(timeout: int) -> int:
-    """failureThreshold of a startup probe that asks every ten seconds for `timeout` seconds."""
-    return math.ceil(timeout / 10)
+STARTUP_FAILURES = 24
+"""Four minutes of one question every ten seconds. kubeadm v1.30 takes its own timeout for this, which v1beta3 cannot
+set: it ignores timeoutForControlPlane here (`apis/kubeadm/v1beta3/conversion.go`, SetDefaultTimeouts)."""
 
 
 def flags(defaults: Mapping[str, str], extra: Iterable[tuple[str, str]]) -> list[str]:
