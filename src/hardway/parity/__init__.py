@@ -1,0 +1,1 @@
+"""Is what we make what kubeadm makes? The real kubeadm is run beside, and everything is compared field by field."""

@@ -1,0 +1,240 @@
+"""Certificates, keys and kubeconfigs in words: everything that two issuers can have in common, nothing secret."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+from hardway.parity.values import Fields, flatten, prefixed
+
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\n(.*?)-----END \1-----\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a file is described by: the files beside it, and when they were made."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    begun: datetime
+    ended: datetime
+
+
+def certificate_fields(pem: bytes, around: Surroundings) -> Fields:
+    """A PEM file with one certificate."""
+    fields = {"pem": pem_form(pem)}
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        return {**fields, "certificate": f"unreadable: {error}"}
+    signer = signer_of(certificate, around.files)
+    fields |= {
+        "version": certificate.version.name,
+        "subject": name_text(certificate.subject),
+        "issuer": name_text(certificate.issuer),
+        "signer": signer or "nobody known",
+        "signature": certificate.signature_algorithm_oid.dotted_string,
+        "serial": "positive, 63 bits" if 0 < certificate.serial_number < 2**63 else "another kind",
+        "key": key_text(certificate.public_key()),
+        "extensions": " ".join(e.oid.dotted_string for e in certificate.extensions),
+    }
+    fields |= _validity(certificate, signer, around)
+    for extension in certificate.extensions:
+        name = type(extension.value).__name__
+        fields[f"{name}.critical"] = str(extension.critical)
+        fields[name] = _extension_text(extension.value, certificate, signer, around.files)
+    return fields
+
+
+def key_fields(pem: bytes, certificate: bytes | None) -> Fields:
+    """A PEM file with a private or public key, and whether it belongs to a certificate or a public key."""
+    fields = {"pem": pem_form(pem)}
+    public = public_key(pem)
+    if public is None:
+        return {**fields, "key": "unreadable"}
+    fields["key"] = key_text(public)
+    if certificate is not None:
+        other = public_key(certificate)
+        fields["pair"] = "fits" if other is not None and _spki(other) == _spki(public) else "does not fit"
+    return fields
+
+
+def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
+    """A kubeconfig by its structure; embedded PEM as the certificate or key that it is."""
+    try:
+        value = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        return {"document": f"not YAML: {type(error).__name__}"}
+    fields: Fields = {}
+    embedded: Fields = {}
+    for place, entry in (("cluster", "clusters"), ("user", "users")):
+        for item in (value or {}).get(entry) or []:
+            body = item.get(place) or {}
+            pems = {key: _decoded(body[key]) for key in list(body) if key.endswith("-data")}
+            for key, pem in pems.items():
+                body[key] = "embedded"
+                where = f"{entry}[{item.get('name')}].{key}"
+                if key == "certificate-authority-data":
+                    embedded[where] = same_as(pem, around.files)
+                elif key == "client-certificate-data":
+                    embedded |= prefixed(certificate_fields(pem, around), where)
+                else:
+                    embedded |= prefixed(key_fields(pem, pems.get("client-certificate-data")), where)
+    fields |= flatten(value)
+    return fields | embedded
+
+
+def same_as(content: bytes, files: Mapping[str, bytes]) -> str:
+    """The file that has this content, in words."""
+    paths = [path for path, other in files.items() if path.endswith((".crt", ".key", ".pub")) and other == content]
+    return f"content of {paths[0]}" if paths else "content of no file"
+
+
+def pem_form(pem: bytes) -> str:
+    """Labels of the blocks, and what is odd about their form."""
+    blocks = _PEM.findall(pem)
+    labels = ", ".join(label.decode() for label, _ in blocks)
+    rest = _PEM.sub(b"", pem)
+    widths = {len(line) for _, body in blocks for line in body.splitlines()[:-1]}
+    odd = (", text outside of blocks" if rest.strip() else "") + ("" if widths <= {64} else ", lines of other width")
+    return f"{labels or 'no block'}{odd}"
+
+
+def public_key(pem: bytes) -> PublicKeyTypes | None:
+    """The public key of a certificate, a private key or a public key; None for anything else."""
+    try:
+        if b"BEGIN CERTIFICATE" in pem:
+            return x509.load_pem_x509_certificate(pem).public_key()
+        if b"PRIVATE KEY-----" in pem:
+            private: PrivateKeyTypes = serialization.load_pem_private_key(pem, None)
+            return private.public_key()
+        return serialization.load_pem_public_key(pem)
+    except ValueError:
+        return None
+
+
+def key_text(key: Any) -> str:
+    """Kind and size of a public key."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return f"RSA {key.key_size}, exponent {key.public_numbers().e}"
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    return type(key).__name__
+
+
+def name_text(name: x509.Name) -> str:
+    """A name in its own order; `+` joins the attributes of one set, and each says its string type."""
+    return ", ".join(
+        "+".join(f"{a.rfc4514_attribute_name}={a.value!s} ({a._type.name})" for a in rdn) for rdn in name.rdns
+    )
+
+
+def signer_of(certificate: x509.Certificate, files: Mapping[str, bytes]) -> str:
+    """Path of the certificate whose key has signed; empty when it is none of the files."""
+    for path, pem in sorted(files.items()):
+        if path.endswith(".crt") and b"BEGIN CERTIFICATE" in pem:
+            try:
+                certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(pem))
+            except (ValueError, TypeError, InvalidSignature):
+                continue
+            return path
+    return ""
+
+
+def _validity(certificate: x509.Certificate, signer: str, around: Surroundings) -> Fields:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    authority = x509.load_pem_x509_certificate(around.files[signer]) if signer else None
+    if authority is not None and authority != certificate and authority.not_valid_before_utc == begin:
+        begins = "with its CA"
+    else:
+        begins = _offset(begin, around, timedelta(minutes=5))
+    return {"begins": begins, "ends": _offset(end, around, timedelta(days=1))}
+
+
+def _offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:
+    """Distance from the time of issue in whole units where the time of issue allows it, else to the second."""
+    # X.509 drops fractions of seconds.
+    low, high = moment - around.ended - timedelta(seconds=1), moment - around.begun + timedelta(seconds=1)
+    count = -(-low // unit)
+    if count * unit <= high:
+        return f"issue {count * unit!s}" if count else "issue"
+    return f"issue {moment - around.begun.replace(microsecond=0)!s}"
+
+
+def _extension_text(
+    value: x509.ExtensionType, certificate: x509.Certificate, signer: str, files: Mapping[str, bytes]
+) -> str:
+    match value:
+        case x509.KeyUsage():
+            names = [n for n in _KEY_USAGES if getattr(value, n)]
+            if value.key_agreement:
+                names += [n for n in ("encipher_only", "decipher_only") if getattr(value, n)]
+            return ", ".join(names)
+        case x509.ExtendedKeyUsage():
+            return ", ".join(usage.dotted_string for usage in value)
+        case x509.BasicConstraints():
+            return f"CA {value.ca}, path length {value.path_length}"
+        case x509.SubjectKeyIdentifier():
+            own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
+            return "SHA-1 of the key" if value == own else "another one"
+        case x509.AuthorityKeyIdentifier():
+            return _authority_text(value, signer, files)
+        case x509.SubjectAlternativeName():
+            return ", ".join(f"{type(name).__name__} {name.value}" for name in value)
+        case _:
+            return value.public_bytes().hex()
+
+
+def _authority_text(value: x509.AuthorityKeyIdentifier, signer: str, files: Mapping[str, bytes]) -> str:
+    more = " with issuer and serial" if value.authority_cert_issuer or value.authority_cert_serial_number else ""
+    if not signer:
+        return f"of nobody known{more}"
+    extensions = x509.load_pem_x509_certificate(files[signer]).extensions
+    try:
+        wanted = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        wanted = b""
+    return f"{'of the signer' if value.key_identifier == wanted else 'of another'}{more}"
+
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+)
+
+
+def _decoded(text: Any) -> bytes:
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _spki(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def now() -> datetime:
+    """The time, for Surroundings."""
+    return datetime.now(UTC)
+
+
+def digest(content: bytes) -> str:
+    """A hash for content that is compared but not shown."""
+    sha = hashes.Hash(hashes.SHA256())
+    sha.update(content)
+    return f"{len(content)} bytes, sha256 {sha.finalize().hex()}"

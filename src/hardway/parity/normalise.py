@@ -1,0 +1,115 @@
+"""A node's files in words, each by what it is: two files are equal when their fields are."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from hardway.parity.certificates import Surroundings, certificate_fields, digest, key_fields, kubeconfig_fields
+from hardway.parity.values import Fields, flatten, prefixed
+from hardway.renderers.files import Entry, Kind, Tree, below, contents
+
+FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet")
+"""Where kubeadm writes, beside etcd's data."""
+
+
+def describe(
+    tree: Tree, around: Surroundings, given: Tree | None = None, *, data_dir: str = "/var/lib/etcd"
+) -> dict[str, Fields]:
+    """Path to fields, for everything that was not `given` and stayed as it was."""
+    before = given or {}
+    return {
+        path: entry_fields(path, entry, around)
+        for path, entry in below(tree, *FOLDERS, data_dir).items()
+        if before.get(path) != entry
+    }
+
+
+def entry_fields(path: str, entry: Entry, around: Surroundings) -> Fields:
+    """One file, directory or link."""
+    fields = {"kind": entry.kind.value, "mode": f"{entry.mode:04o}", "owner": entry.owner}
+    if entry.kind is Kind.LINK:
+        fields["target"] = entry.content.decode()
+    if entry.kind is Kind.FILE:
+        fields |= content_fields(path, entry.content, around)
+    return fields
+
+
+def content_fields(path: str, content: bytes, around: Surroundings) -> Fields:
+    """What a file says, by the kind that its path tells."""
+    stem, _, suffix = path.rpartition(".")
+    match suffix:
+        case "crt":
+            return certificate_fields(content, around)
+        case "key":
+            return key_fields(content, around.files.get(f"{stem}.crt", around.files.get(f"{stem}.pub")))
+        case "pub":
+            return key_fields(content, around.files.get(f"{stem}.key"))
+        case "conf":
+            return kubeconfig_fields(content, around)
+        case "yaml" if path.rsplit("/", 2)[-2] == "manifests":
+            return static_pod_fields(_document(content))
+        case "yaml":
+            return flatten(_document(content))
+        case "env":
+            return environment_fields(content.decode())
+        case _:
+            return {"content": digest(content)}
+
+
+def static_pod_fields(value: Any) -> Fields:
+    """A manifest with the flags of each command as a map, and their order."""
+    pod = value if isinstance(value, dict) else {"document": value}
+    fields: Fields = {}
+    for container in (pod.get("spec") or {}).get("containers") or []:
+        command = container.pop("command", [])
+        fields |= prefixed(flag_fields(command), f"containers[{container.get('name')}].command")
+    return flatten(pod) | fields
+
+
+def flag_fields(command: list[str]) -> Fields:
+    """Program and flags of a command line; a flag that stands twice keeps both values."""
+    flags: dict[str, str] = {}
+    order = []
+    words = []
+    for word in command:
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            key = name.removeprefix("--")
+            order.append(key)
+            shown = value if equals else "(no value)"
+            flags[key] = f"{flags[key]} and {shown}" if key in flags else shown
+        else:
+            words.append(word)
+    return {
+        "words": " ".join(words),
+        "order": " ".join(order),
+        **{f"flags.{name}": value for name, value in flags.items()},
+    }
+
+
+def environment_fields(text: str) -> Fields:
+    """kubeadm-flags.env: the variables, and the flags in them."""
+    fields: Fields = {}
+    for number, line in enumerate(text.splitlines()):
+        found = re.fullmatch(r'([A-Z_]+)="(.*)"', line)
+        if found:
+            fields |= prefixed(flag_fields(found[2].split(" ")), found[1])
+        else:
+            fields[f"line {number}"] = line
+    fields["end"] = "newline" if text.endswith("\n") else "no newline"
+    return fields
+
+
+def surroundings(tree: Tree, begun: Any, ended: Any) -> Surroundings:
+    """The files of a tree as surroundings of each of them."""
+    files: Mapping[str, bytes] = contents(tree)
+    return Surroundings(files, begun, ended)
+
+
+def _document(content: bytes) -> Any:
+    try:
+        return yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        return {"document": f"not YAML: {type(error).__name__}"}

@@ -1,0 +1,72 @@
+"""Steps as a tree of files: what chapters leave on a node, without a node.
+
+Files are laid out as they are; certificates, keys and kubeconfigs are issued by the very text that a node would run,
+in a root of its own on this machine (`sandbox`). What talks to a cluster or to systemd is left out.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from hardway.model import Node
+from hardway.renderers import sandbox
+from hardway.renderers.files import Tree
+from hardway.steps import (
+    Certificate,
+    Command,
+    Directory,
+    File,
+    KeyPair,
+    Kubeconfig,
+    Primitive,
+    Run,
+    StaticPod,
+    Step,
+    Write,
+    lower,
+)
+from hardway.steps.shell import body, octal, quote
+
+OFFLINE_COMMANDS = ("certs/keys", "kubeconfig/keys", "etcd/local", "kubelet-finalize")
+"""Commands that make files from files; all others need a cluster, a unit or the network."""
+
+
+def makes_files(step: Step) -> bool:
+    """The step needs nothing but the node's own files."""
+    match step:
+        case File() | Directory() | StaticPod() | Certificate() | KeyPair() | Kubeconfig():
+            return True
+        case Command():
+            return step.id in OFFLINE_COMMANDS
+        case _:
+            return False
+
+
+def render(node: Node, steps: Iterable[Step], start: Tree | None = None) -> Tree:
+    """The files of `start` (for example the CAs of a joining master) and what the steps add to them.
+
+    StepFailed names the step whose text failed or whose guard was not content afterwards. Needs root.
+    """
+    lines = list(script(step for step in steps if makes_files(step)))
+    return sandbox.run(sandbox.machine(node), "".join(lines), start, what=node.name).tree
+
+
+def script(steps: Iterable[Step]) -> Iterator[str]:
+    """bash that carries the steps out on an empty node, and asks the guard of each afterwards."""
+    for step in steps:
+        for primitive in lower(step):
+            yield from _carried_out(primitive)
+
+
+def _carried_out(primitive: Primitive) -> Iterator[str]:
+    match primitive:
+        case Write():
+            user, group = primitive.owner.split(":")
+            yield body(
+                primitive.content,
+                f"install -m {octal(primitive.mode)} -o {quote(user)} -g {quote(group)} /dev/stdin {quote(primitive.path)}",
+            )
+        case Run():
+            step = quote(primitive.step)
+            yield f"printf '%s\\n' {step}\n(\n{primitive.script.rstrip()}\n) </dev/null\n"
+            # Not in a command substitution: bash 5.2 mangles here-documents in those.
+            yield f"(\nset +o pipefail\n{primitive.unless.script.rstrip()}\n) </dev/null >/run/reason || {{\n"
+            yield f"  printf '%s: not content afterwards: %s\\n' {step} \"$(cat /run/reason)\" >&2\n  exit 1\n}}\n"
