@@ -15,24 +15,31 @@ def pki_directories(cluster: Cluster) -> Iterator[Step]:
     yield Directory("certs/etcd-directory", f"{cluster.paths.pki}/etcd", 0o755)
 
 
-def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
+    """The private keys; they need neither CA nor cluster, so a joining master can make them while it waits."""
     first = node == cluster.first_control_plane
     specs, pair = catalog.certificates(cluster, node), catalog.service_account_key(cluster)
-    keys = tuple(spec.key for spec in specs) + ((pair.private_key,) if first else ())
+    files = tuple(spec.key for spec in specs) + ((pair.private_key,) if first else ())
     yield from pki_directories(cluster)
     yield Command(
         "certs/keys",
         "make the private keys side by side",
-        openssl.make_keys(keys),
-        Check("the private keys to exist", questions.keys_made(keys)),
+        openssl.make_keys(files),
+        Check("the private keys to exist", questions.keys_made(files)),
         why="finding primes takes longer than everything else here, and every processor can help",
     )
-    for spec in specs:
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    yield from keys(cluster, node)
+    for spec in catalog.certificates(cluster, node):
         yield Certificate(f"certs/{spec.name}", spec)
-    if first:
-        yield KeyPair("certs/sa", pair)
+    if node == cluster.first_control_plane:
+        yield KeyPair("certs/sa", catalog.service_account_key(cluster))
 
 
 CERTS = Chapter(
     "certs", "Certificates", (11, 12, 13, 14, 15), "certs all", "control-plane-prepare certs", steps=steps
 )
+
+KEYS = Chapter("certs/keys", "Private keys of a joining master", (13,), steps=keys)

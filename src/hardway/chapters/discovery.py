@@ -60,20 +60,43 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield from pki_directories(cluster)
     token, pin = f"token/{node.name}", input_file("ca-pin")
     ca, conf = quote(f"{cluster.paths.pki}/ca.crt"), quote(f"{cluster.paths.kubernetes}/kubelet.conf")
+    known = Check(
+        "the cluster's CA to be known",
+        f"[ -s {ca} ] || {{ echo 'no CA yet'; exit 1; }}\n"
+        # A node that has joined trusts this CA already, and its run inputs are gone.
+        f"[ ! -s {conf} ] || exit 0\n"
+        f"[ -s {pin} ] || {{ echo 'the CA was not compared with the pin yet'; exit 1; }}\n"
+        f'{PIN}[ "$(pin {ca} 2>&1)" = "$(cat {pin})" ] || {{ echo \'the CA does not fit the pin\'; exit 1; }}\n',
+    )
+    yield Command(
+        "discovery/handed-over",
+        "take the CA that was brought here from the first master, if it was",
+        _take(cluster),
+        known,
+        inputs=("ca", "ca-pin"),
+        why="what came over a trusted way needs no network",
+    )
     yield Command(
         "discovery",
         "learn the cluster's CA and verify it",
         _script(cluster, token),
-        Check(
-            "the cluster's CA to be known",
-            f"[ -s {ca} ] || {{ echo 'no CA yet'; exit 1; }}\n"
-            # A node that has joined trusts this CA already, and its run inputs are gone.
-            f"[ ! -s {conf} ] || exit 0\n"
-            f"[ -s {pin} ] || {{ echo 'the CA was not compared with the pin yet'; exit 1; }}\n"
-            f'{PIN}[ "$(pin {ca} 2>&1)" = "$(cat {pin})" ] || {{ echo \'the CA does not fit the pin\'; exit 1; }}\n',
-        ),
+        known,
         inputs=(token, "ca-pin"),
         why="whoever believes a wrong CA hands its credentials to a stranger",
+    )
+
+
+def _take(cluster: Cluster) -> str:
+    target, brought = f"{cluster.paths.pki}/ca.crt", input_file("ca")
+    ca, new = quote(target), quote(f"{target}.new")
+    return (
+        f"if [ -s {brought} ]; then\n"
+        f"base64 -d <{brought} >{new}\n{PIN}"
+        f'if [ "$(pin {new})" != "$(cat {input_file("ca-pin")})" ]; then\n'
+        f"  echo 'the CA that was brought here does not fit the pin' >&2\n  rm -f {new}\n  exit 1\nfi\n"
+        f"if [ -s {ca} ] && ! cmp -s {ca} {new}; then\n"
+        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit 1\nfi\n"
+        f"chmod 0644 {new}\nmv {new} {ca}\nfi\n"
     )
 
 

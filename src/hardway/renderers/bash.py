@@ -77,7 +77,7 @@ def script(cluster: Cluster, stage: Stage, node: Node, primitives: tuple[Primiti
     for wait in stage.after:
         for other in wait.on(cluster):
             about.append(f"# First: chapter {wait.chapter} on {other.name}")
-    needed = sorted({name for p in primitives if isinstance(p, Run) for name in p.inputs})
+    needed = sorted({name for p in primitives if isinstance(p, Run) for name in p.inputs if not find(name).optional})
     about += [f"# Reads: {input_file(name)} (made by inputs.sh)" for name in needed]
     parts = ["#!/usr/bin/env bash", *about, "set -euo pipefail", ""]
     if needed:

@@ -18,7 +18,7 @@ from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
 from hardway.workflows.stage import After, Stage, balancers, first_control_plane
 
 INIT: tuple[Stage, ...] = (
-    Stage(CERTS, first_control_plane, makes=("ca-pin",)),
+    Stage(CERTS, first_control_plane, makes=("ca-pin", "ca")),
     Stage(KUBECONFIG, first_control_plane),
     Stage(CHECK_EXPIRATION, first_control_plane),
     Stage(CONTROL_PLANE, first_control_plane),

@@ -18,7 +18,9 @@ class RunInput:
     mint: str = ""
     """`token` (kubeadm's bootstrap token) or `certificate-key` (32 random bytes as hex); empty: it is read."""
     read: str = ""
-    """bash for the first control-plane node that prints the value; for inputs that a stage `makes`."""
+    """bash for the first control-plane node that prints the value in one line; for inputs that a stage `makes`."""
+    optional: bool = False
+    """Whoever reads it can do without: a person who types the guide need not carry it from node to node."""
 
 
 RUN_INPUTS: tuple[RunInput, ...] = (
@@ -33,6 +35,8 @@ RUN_INPUTS: tuple[RunInput, ...] = (
             " | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'\n"
         ),
     ),
+    # Over SSH the CA can come from the first master itself; without it a node learns it from cluster-info.
+    RunInput("ca", secret=False, read="base64 -w0 /etc/kubernetes/pki/ca.crt\n", optional=True),
 )
 
 

@@ -1,7 +1,7 @@
 """Masters and workers that join (kubeadm join; article chapters 12-27 in their Join tabs, and 28)."""
 
 from hardway.chapters.approve_serving import APPROVE_SERVING
-from hardway.chapters.certs import CERTS
+from hardway.chapters.certs import CERTS, KEYS
 from hardway.chapters.check_expiration import CHECK_EXPIRATION
 from hardway.chapters.control_plane import CONTROL_PLANE
 from hardway.chapters.discovery import DISCOVERY
@@ -15,7 +15,8 @@ from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
 from hardway.workflows.stage import After, Stage, first_control_plane, joining_control_planes, workers
 
 JOIN: tuple[Stage, ...] = (
-    Stage(DISCOVERY, joining_control_planes, after=(After("bootstrap-token", first_control_plane),)),
+    Stage(KEYS, joining_control_planes),
+    Stage(DISCOVERY, joining_control_planes, after=(After("certs", first_control_plane),)),
     Stage(DOWNLOAD_CERTS, joining_control_planes, after=(After("upload-certs", first_control_plane),)),
     Stage(CERTS, joining_control_planes),
     Stage(KUBECONFIG, joining_control_planes),
@@ -31,8 +32,8 @@ JOIN: tuple[Stage, ...] = (
 )
 
 WORKER: tuple[Stage, ...] = (
-    Stage(DISCOVERY, workers, after=(After("bootstrap-token", first_control_plane),)),
-    Stage(KUBELET_START, workers),
+    Stage(DISCOVERY, workers, after=(After("certs", first_control_plane),)),
+    Stage(KUBELET_START, workers, after=(After("bootstrap-token", first_control_plane),)),
 )
 
 FINISH: tuple[Stage, ...] = (
