@@ -142,7 +142,8 @@ def test_first_master_off(cluster: Harness) -> None:
         eventually(lambda: cluster.ready_nodes("master-2") >= {"master-2", "master-3", "worker-1"}, 60, "the API")
         pod = "run after --image=docker.io/library/busybox:1.36 --restart=Never -- sleep infinity"
         eventually(lambda: "created" in cluster.kubectl(pod, "master-2"), 30, "a pod to be created")
-        cluster.kubectl("wait --for=condition=Ready pod/after --timeout=90s", "master-2")
+        ready = "get pod after -o 'jsonpath={.status.conditions[?(@.type==\"Ready\")].status}'"
+        eventually(lambda: cluster.kubectl(ready, "master-2") == "True", 90, "the new pod to run")
     finally:
         cluster.lab.start_node("master-1")
     eventually(lambda: cluster.ready_nodes() == NODES, 120, "the first master to come back")
