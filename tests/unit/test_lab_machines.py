@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hardway.errors import UsageError
-from hardway.lab import cgroups, dns, mounts, network, process, ssh, tree
+from hardway.lab import cgroups, dns, limits, mounts, network, process, ssh, tree
 from hardway.lab.process import Process, await_end, end, identify, inits_below, start
 from hardway.lab.spec import LabNode, LabSpec, five_nodes, from_record
 from hardway.model.dns import Record
@@ -139,6 +139,62 @@ def test_mounts_are_undone_in_reverse() -> None:
 def test_rule_only_where_needed(listing: str, expected: bool) -> None:
     """The host's firewall is not touched where it accepts everything anyway."""
     assert network.is_restrictive(listing) is expected
+
+
+def test_routing_rules_of_the_bridge_only() -> None:
+    """`down` finds its rules by the bridge, also when the bridge is gone already, and no others."""
+    listing = (
+        "0:\tfrom all lookup local\n"
+        "20000:\tfrom 10.33.0.0/24 iif hw-x unreachable\n"
+        "20000:\tfrom 10.34.0.0/24 iif hw-xy unreachable\n"
+        "20001:\tfrom all iif hw-x [detached] blackhole\n"
+        "32766:\tfrom all lookup main\n"
+    )
+
+    assert network.preferences(listing, "hw-x") == ["20000", "20001"]
+
+
+@pytest.fixture
+def sysctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Kernel settings, the lab's record of them and its locks, all in a directory of the test."""
+    files = {name: tmp_path / "sys" / name for name in limits.WANTED}
+    for file in files.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("128\n")
+    monkeypatch.setattr(limits, "SYSCTL", tmp_path / "sys")
+    monkeypatch.setattr(limits, "state_dir", lambda name: tmp_path / "state" / name)
+    monkeypatch.setenv("HARDWAY_CACHE", str(tmp_path / "cache"))
+    return files
+
+
+def test_limits_are_set_back_with_the_last_lab(sysctl: dict[str, Path], tmp_path: Path) -> None:
+    """Raised once and told once; kept while another lab is there; then as before."""
+    said: list[str] = []
+    limits.raise_limits(said.append)
+    limits.raise_limits(said.append)
+    assert {name: int(file.read_text()) for name, file in sysctl.items()} == limits.WANTED
+    assert len(said) == len(limits.WANTED)
+
+    (tmp_path / "state/other").mkdir()
+    limits.restore_limits()
+    assert {name: int(file.read_text()) for name, file in sysctl.items()} == limits.WANTED
+
+    (tmp_path / "state/other").rmdir()
+    limits.restore_limits()
+    limits.restore_limits()
+    assert {int(file.read_text()) for file in sysctl.values()} == {128}
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_limits_that_others_changed_are_left_alone(sysctl: dict[str, Path]) -> None:
+    """A limit that is high enough is not touched, and one that somebody set since is not set back."""
+    high, low = sysctl.values()
+    high.write_text("1000000\n")
+    limits.raise_limits(lambda text: None)
+    low.write_text("77\n")
+    limits.restore_limits()
+
+    assert (high.read_text(), low.read_text()) == ("1000000\n", "77\n")
 
 
 def test_recipe_names_the_tree() -> None:

@@ -1,7 +1,8 @@
 """A cgroup of its own for each node, so that four kubelets do not fight over one kubepods.slice.
 
-cgroup v1: one directory per controller, and nspawn's cgroup namespace makes it the node's root. cgroup v2 (untested:
-the machine this was written on has v1): nspawn gets one directory into which the controllers are delegated.
+cgroup v1: one directory per controller, and nspawn's cgroup namespace makes it the node's root; so too in the v2 hierarchy
+that has no controllers and stands beside them in the hybrid layout, by which systemd follows and kills its units.
+Only v2 (untested: the machine this was written on has v1): one directory, into which the controllers are delegated.
 
 The cgroups are also what tells the lab's processes from all others when the record of them is lost or late.
 """
@@ -26,7 +27,7 @@ def hierarchies() -> list[Path]:
     if (ROOT / "cgroup.controllers").exists():
         return [ROOT]
     lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
-    return [Path(fields[1]) for fields in lines if fields[2] == "cgroup"]
+    return [Path(fields[1]) for fields in lines if fields[2] in ("cgroup", "cgroup2")]
 
 
 def make(lab: str, node: str) -> list[Path]:

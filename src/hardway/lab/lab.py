@@ -16,6 +16,7 @@ from hardway.lab import cgroups, dns, mounts, network, ssh
 from hardway.lab.command import run
 from hardway.lab.gobuild import ensure_binaries
 from hardway.lab.images import clone_containerd, ensure_containerd_template
+from hardway.lab.limits import raise_limits, restore_limits
 from hardway.lab.machine import Machine
 from hardway.lab.mirror import ensure_mirror
 from hardway.lab.paths import Say, locked, state_dir
@@ -126,6 +127,7 @@ class Lab:
         template = ensure_containerd_template(binaries, say)
         self.folder.mkdir(parents=True)
         self.folder.chmod(0o700)
+        raise_limits(say)
         ssh.make(self.spec, self.folder / "ssh")
         tls = mint_tls(self.folder / "tls", [self.spec.mirror, self.spec.gateway])
         network.up(self.spec)
@@ -213,6 +215,7 @@ class Lab:
         cgroups.remove(name)
         if self.folder.exists():
             shutil.rmtree(self.folder)
+        restore_limits()
 
     def start_node(self, host_name: str) -> None:
         """Power a node on and wait until its sshd answers."""
