@@ -39,9 +39,10 @@ apt: {preserve_sources_list: true}
 network: {config: disabled}
 ssh_deletekeys: false
 ssh_genkeytypes: [ed25519]
-users: []
-# The tree has no package `locales`, and the disk is a directory.
-locale: false
+users: [{name: hardway}]
+# What is set already: the tree has no package `locales` to make others.
+locale: C.UTF-8
+# The disk is a directory.
 growpart: {mode: "off"}
 resize_rootfs: false
 """
@@ -67,6 +68,7 @@ CUSTOMIZE = (
     'rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/machine-id" "$1/etc/resolv.conf"',
     'rm -rf "$1"/var/lib/apt/lists/* "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*',
     "printf 'PermitRootLogin no\\nPasswordAuthentication no\\nUseDNS no\\n' > \"$1/etc/ssh/sshd_config.d/hardway.conf\"",
+    _write("/etc/default/locale", "LANG=C.UTF-8\n"),
     _write("/etc/cloud/cloud.cfg.d/99-hardway-lab.cfg", CLOUD_CONFIG),
     *(_write(f"/etc/systemd/system/{unit}.service.d/seeded.conf", CLOUD_CONDITION) for unit in CLOUD_UNITS),
 )
