@@ -165,9 +165,8 @@ def scratch(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def command(steps: Iterator[Step]) -> Command:
-    """The one command of a chapter."""
-    (found,) = (step for step in steps if isinstance(step, Command))
-    return found
+    """The command of a chapter that does its work; the last one, what precedes it only spares it."""
+    return [step for step in steps if isinstance(step, Command)][-1]
 
 
 def discover(joining: tuple[Path, Cluster, Api]) -> tuple[int, str]:
@@ -216,6 +215,35 @@ def test_discovery_brings_the_ca(joining: tuple[Path, Cluster, Api]) -> None:
     assert (api.ca["ca.crt"], 0o644) == (found.read_bytes(), stat.S_IMODE(found.stat().st_mode))
     assert ask(root, guard) == ""
     assert not list(root.rglob("*.new"))
+
+
+def take(joining: tuple[Path, Cluster, Api], ca: bytes) -> tuple[int, str]:
+    """Exit code and message where the CA was brought over SSH."""
+    root, cluster, _ = joining
+    (root / "inputs/ca").write_text(base64.b64encode(ca).decode() + "\n")
+    taking = next(step for step in discovery.steps(cluster, cluster.nodes[1]) if isinstance(step, Command))
+    done = bash(root, taking.script)
+    return done.returncode, done.stderr
+
+
+def test_a_ca_that_was_brought_is_taken(joining: tuple[Path, Cluster, Api]) -> None:
+    """With it nothing is left to discover, and the network was not asked."""
+    root, cluster, server = joining
+
+    assert take(joining, server.ca["ca.crt"]) == (0, "")
+    assert (root / "etc/pki/ca.crt").read_bytes() == server.ca["ca.crt"]
+    assert ask(root, command(discovery.steps(cluster, cluster.nodes[1])).unless.script) == ""
+    assert server.asked == []
+
+
+def test_a_ca_that_was_brought_must_fit_the_pin(joining: tuple[Path, Cluster, Api]) -> None:
+    """Another CA than the pinned one is refused and not kept."""
+    root, _, server = joining
+    code, message = take(joining, server.ca["front-proxy-ca.crt"])
+
+    assert (code, message) == (1, "the CA that was brought here does not fit the pin\n")
+    assert not (root / "etc/pki/ca.crt").exists()
+    assert not (root / "etc/pki/ca.crt.new").exists()
 
 
 def test_discovery_believes_no_wrong_signature(joining: tuple[Path, Cluster, Api]) -> None:
