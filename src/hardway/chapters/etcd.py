@@ -81,56 +81,77 @@ def data_directory(cluster: Cluster) -> Directory:
     return Directory("etcd/data", cluster.etcd.data_dir, 0o700, why="etcd warns of, and later refuses, a wider mode")
 
 
-def write_manifest(cluster: Cluster, node: Node, prelude: str, members: str) -> Command:
+def write_manifest(cluster: Cluster, node: Node, members: str, decide: str) -> Command:
     """Write the manifest unless it is there with some members.
 
-    `prelude` is bash that sets `$initial_cluster`; `members` is what it is about, in words.
+    `decide` is bash that sets `$initial_cluster` where no manifest says it yet; `members` is what it sets, in words.
     """
     path = f"{cluster.paths.manifests}/etcd.yaml"
+    # A dot file is ignored by the kubelet until it is moved into place.
+    new = quote(f"{cluster.paths.manifests}/.etcd.yaml")
     text = dump_go(manifest(cluster, node, INITIAL_CLUSTER))
-    masked = quote(r"s#--initial-cluster=.*#--initial-cluster=" + INITIAL_CLUSTER + "#")
+    file = quote(path)
     return Command(
         "etcd/local",
         f"write {path} with {members}",
-        prelude
-        + "umask 077\n"
-        # A dot file is ignored by the kubelet until it is moved into place.
-        + heredoc(f'sed "s#{INITIAL_CLUSTER}#$initial_cluster#" >{cluster.paths.manifests}/.etcd.yaml', text)
-        + f"mv {cluster.paths.manifests}/.etcd.yaml {path}\n",
+        "(\numask 077\n"
+        f"initial_cluster=\"$(sed -n 's/^ *- --initial-cluster=//p' {file} 2>/dev/null || true)\"\n"
+        f'if [ -z "$initial_cluster" ]; then\n{decide}fi\n'
+        + heredoc(f'sed "s#{INITIAL_CLUSTER}#$initial_cluster#" >{new}', text)
+        + f"mv {new} {file}\n)\n",
         Check(
             f"{path} to be as wanted but for its members",
-            f"[ -s {path} ] || {{ echo 'not written yet'; exit 1; }}\n"
-            f"[ \"$(stat -c '%a' {path})\" = 600 ] || {{ echo 'its mode is not 0600'; exit 1; }}\n"
-            + heredoc(f"if ! cmp -s <(sed {masked} {path}) -", text)
+            f"[ -s {file} ] || {{ echo 'not written yet'; exit 1; }}\n"
+            f"[ \"$(stat -c '%a' {file})\" = 600 ] || {{ echo 'its mode is not 0600'; exit 1; }}\n"
+            + heredoc(f"if ! cmp -s <({_MASK} {file}) -", _masked(text))
             + "then echo 'it differs'; exit 1; fi\n",
         ),
         why="the members of the first start are decided once; etcd ignores them ever after",
     )
 
 
+# kubeadm upgrade writes a joined member's manifest anew as if it were alone: those two flags are never compared.
+_MASK = "sed " + quote("s#--initial-cluster=.*##; /--initial-cluster-state=/d")
+
+
+def _masked(text: str) -> str:
+    """What `_MASK` leaves of a manifest."""
+    lines = [line for line in text.splitlines() if "--initial-cluster-state=" not in line]
+    return "".join(f"{line.partition('--initial-cluster=')[0]}\n" for line in lines)
+
+
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield manifests_directory(cluster)
     yield data_directory(cluster)
     alone = f"{node.name}={peer_url(node)}"
-    yield write_manifest(cluster, node, f"initial_cluster={quote(alone)}\n", "this member alone")
+    yield write_manifest(cluster, node, "this member alone", f"  initial_cluster={quote(alone)}\n")
 
 
-def etcdctl(cluster: Cluster, endpoints: str) -> str:
-    """etcdctl with the identity that kubeadm uses for it."""
-    certs = f"{cluster.paths.pki}/etcd"
+def etcdctl(cluster: Cluster, *members: Node) -> str:
+    """etcdctl for these members, with the identity that kubeadm uses for it."""
+    certs = quote(f"{cluster.paths.pki}/etcd")
     return (
         f"etcdctl --cacert {certs}/ca.crt --cert {certs}/healthcheck-client.crt"
-        f" --key {certs}/healthcheck-client.key --endpoints {endpoints}"
+        f" --key {certs}/healthcheck-client.key --endpoints {','.join(client_url(member) for member in members)}"
+    )
+
+
+def voter(cluster: Cluster, node: Node) -> str:
+    """bash that exits 1 with a reason unless this node's etcd answers and is a started voter."""
+    return (
+        # Nobody listening is told at once; etcdctl would try until its time is over.
+        f"(exec 3<>/dev/tcp/{node.address}/2379) 2>/dev/null || {{ echo 'nobody listens on port 2379'; exit 1; }}\n"
+        f'members="$({etcdctl(cluster, node)} --command-timeout 5s member list -w simple 2>&1)" ||\n'
+        "  { echo \"${members##*$'\\n'}\"; exit 1; }\n"
+        f'grep -q {quote(f", started, .*, {peer_url(node)}, .*, false$")} <<<"$members" ||\n'
+        "  { echo 'it is no started voter'; exit 1; }\n"
     )
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     yield Check(
         "etcd of this node to be a healthy voter",
-        f'members="$({etcdctl(cluster, client_url(node))} --command-timeout 5s member list -w simple 2>&1)" ||\n'
-        "  { echo \"${members##*$'\\n'}\"; exit 1; }\n"
-        f"grep -q ', started, .*, {peer_url(node)}, .*, false$' <<<\"$members\" ||\n"
-        "  { echo 'it is no started voter'; exit 1; }\n",
+        voter(cluster, node),
         hint="crictl ps -a --name etcd, or journalctl -u kubelet, tells why it does not run",
     )
 

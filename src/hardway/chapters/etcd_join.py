@@ -2,69 +2,102 @@
 
 Source: kubeadm v1.30.4 `app/phases/etcd/local.go` (CreateStackedEtcdStaticPodManifestFile) and `app/util/etcd`.
 Members are told apart by peer URL: absent, then it is added as a learner; a learner is promoted; a voter is done.
+Member ids are 64 bits wide and stay text: `-w simple` prints them in the form that `promote` takes.
 """
 
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
-from hardway.chapters.etcd import checks, client_url, data_directory, etcdctl, peer_url, write_manifest
+from hardway.chapters.etcd import checks, data_directory, etcdctl, peer_url, voter, write_manifest
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
+from hardway.steps.shell import quote
 
-PROMOTE_LIMIT = 120
-"""Seconds for a learner to catch up, as kubeadm has it."""
+LIMIT = 120
+"""Seconds for another learner to be promoted, and for this one to catch up; kubeadm's etcdAPICall."""
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    others = ",".join(client_url(other) for other in cluster.control_planes if other != node)
-    ctl = f"{etcdctl(cluster, others)} --command-timeout 10s"
-    url = peer_url(node)
-    manifest = f"{cluster.paths.manifests}/etcd.yaml"
-    # Our own etcd answers only as a started member, so a quick no here costs nothing.
-    own = f"{etcdctl(cluster, client_url(node))} --command-timeout 5s --dial-timeout 1s"
-    voter = f"{own} member list -w simple 2>/dev/null |\n  grep -q ', started, .*, {url}, .*, false$'"
-    refusal = "/run/hardway/etcd-member-add"
+    others = tuple(other for other in cluster.control_planes if other != node)
+    ctl = f"{etcdctl(cluster, *others)} --command-timeout 5s"
+    members = f"{ctl} member list -w simple"
     yield manifests_directory(cluster)
     yield data_directory(cluster)
-    yield Command(
+    yield _announce(cluster, node, ctl, members)
+    yield write_manifest(
+        cluster,
+        node,
+        "the members that the cluster knows",
+        f"  deadline=$((SECONDS + {LIMIT}))\n"
+        f'  until members="$({members})"; do\n'
+        '    [ "$SECONDS" -lt "$deadline" ] || exit 1\n'
+        "    sleep 0.1\n  done\n"
+        # A member has no name before its first start. Ours is known; for another one kubeadm takes the id.
+        f"  initial_cluster=\"$(awk -F', ' -v url={quote(peer_url(node))} -v self={quote(node.name)} \\\n"
+        '    \'{ printf "%s%s=%s", sep, ($4 == url ? self : $3 == "" ? $1 : $3), $4; sep = "," }\''
+        ' <<<"$members")"\n',
+    )
+    yield _promote(cluster, node, ctl, members)
+
+
+def _announce(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
+    url, manifest = peer_url(node), quote(f"{cluster.paths.manifests}/etcd.yaml")
+    data = quote(f"{cluster.etcd.data_dir}/member")
+    return Command(
         "control-plane-join/etcd/member",
         "add this member as a learner",
-        f"if [ ! -e {manifest} ] && [ -d {cluster.etcd.data_dir}/member ]; then\n"
-        f"  echo '{cluster.etcd.data_dir} holds data of another etcd member' >&2\n  exit 1\nfi\n"
-        f"install -d -m 0700 /run/hardway\ndeadline=$((SECONDS + {PROMOTE_LIMIT}))\n"
-        f"until {ctl} member list -w simple | grep -qF ', {url},'; do\n"
+        f"(\ndeadline=$((SECONDS + {LIMIT}))\n"
+        "while :; do\n"
+        f'  if said="$({members} 2>&1)"; then\n'
+        f'    own="$(grep -F {quote(f", {url}, ")} <<<"$said" || true)"\n'
+        "    case \"$own\" in *', started, '*)\n"
+        f"      [ ! -d {data} ] || break\n"
+        f"      echo {quote(f'the cluster has a member at {url}, whose data is not here')} >&2\n"
+        '      echo "hint: if it is lost for good, on another master: etcdctl member remove ${own%%,*}" >&2\n'
+        "      exit 1 ;;\n"
+        "    esac\n"
+        f"    if [ -d {data} ]; then\n"
+        f"      echo {quote(f'{cluster.etcd.data_dir} holds the data of another etcd cluster')} >&2\n"
+        "      echo 'hint: move it away, then apply again' >&2\n"
+        "      exit 1\n    fi\n"
+        '    [ -z "$own" ] || break\n'
         # etcd takes one learner at a time; a refusal is tried again until the other one is promoted.
-        f"  {ctl} member add {node.name} --learner --peer-urls={url} >/dev/null 2>{refusal} && break\n"
-        f'  [ "$SECONDS" -lt "$deadline" ] || {{ cat {refusal} >&2; exit 1; }}\n'
-        "  sleep 0.2\ndone\n",
+        f'    if said="$({ctl} member add {quote(node.name)} --learner --peer-urls={url} 2>&1)"; then break; fi\n'
+        "  fi\n"
+        '  [ "$SECONDS" -lt "$deadline" ] || { echo "${said##*$\'\\n\'}" >&2; exit 1; }\n'
+        "  sleep 0.1\ndone\n)\n",
+        # The manifest is written only after the member was added, so it stands for that.
         Check(
             "this member to be known to the cluster", f"[ -s {manifest} ] || {{ echo 'not a member yet'; exit 1; }}\n"
         ),
         why="a learner has no vote, so the quorum is never at risk while it starts",
     )
-    yield write_manifest(
-        cluster,
-        node,
-        # Unstarted members have no name in the list: ours is the only one, so it takes our name.
-        f"initial_cluster=\"$({ctl} member list -w simple | awk -F', ' -v self={node.name} "
-        '\'{ printf "%s%s=%s", sep, ($3 == "" ? self : $3), $4; sep = "," }\')"\n',
-        "the members that the cluster knows",
-    )
-    yield Command(
+
+
+def _promote(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
+    return Command(
         "control-plane-join/etcd/promote",
         "promote the learner to a voter",
-        f"deadline=$((SECONDS + {PROMOTE_LIMIT}))\n"
-        "while :; do\n"
-        f"  member=\"$({ctl} member list -w simple 2>/dev/null | grep -F ', {url},' || true)\"\n"
-        '  case "$member" in *", started, "*", false") break ;; esac\n'
-        f'  if [ -n "$member" ] && reason="$({ctl} member promote "${{member%%,*}}" 2>&1)"; then break; fi\n'
-        '  [ "$SECONDS" -lt "$deadline" ] || { printf \'%s\\n\' "${reason:-no member}" >&2; exit 1; }\n'
-        "  sleep 0.1\ndone\n"
-        f"until {voter}; do\n"
-        '  [ "$SECONDS" -lt "$deadline" ] || { echo \'promoted, but it does not answer\' >&2; exit 1; }\n'
-        "  sleep 0.1\ndone\n",
-        Check("etcd of this node to be a voter", f"{voter} || {{ echo 'not a voter yet'; exit 1; }}\n"),
+        "(\n"
+        f"deadline=$((SECONDS + {LIMIT}))\n"
+        "patience() {\n"
+        '  [ "$SECONDS" -lt "$deadline" ] || { echo "${1##*$\'\\n\'}" >&2; exit 1; }\n'
+        "  sleep 0.1\n}\n"
+        f'until said="$({members} 2>&1)"; do patience "$said"; done\n'
+        f'own="$(grep -F {quote(f", {peer_url(node)}, ")} <<<"$said" || true)"\n'
+        'if [ -z "$own" ]; then\n'
+        "  echo 'this node has the manifest of etcd, but the cluster does not know the member any more' >&2\n"
+        f"  echo {quote(f'hint: reset this node, then apply again; its etcd data is in {cluster.etcd.data_dir}')} >&2\n"
+        "  exit 1\nfi\n"
+        f'until said="$({ctl} member promote "${{own%%,*}}" 2>&1)"; do\n'
+        # Asked of a voter, etcd answers that only a learner can be promoted.
+        '  case "$said" in *"can only promote a learner member"*"in sync"*) ;;\n'
+        '    *"can only promote a learner member"*) break ;; esac\n'
+        '  patience "$said"\ndone\n'
+        f'until said="$(\n{voter(cluster, node)})"; do patience "promoted, but $said"; done\n'
+        ")\n",
+        Check("etcd of this node to be a voter", voter(cluster, node)),
         why="only a voter answers reads, and counts towards the quorum",
     )
 
