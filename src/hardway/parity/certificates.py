@@ -156,18 +156,17 @@ def _validity(certificate: x509.Certificate, signer: str, around: Surroundings) 
     if authority is not None and authority != certificate and authority.not_valid_before_utc == begin:
         begins = "with its CA"
     else:
-        begins = _offset(begin, around, timedelta(minutes=5))
-    return {"begins": begins, "ends": _offset(end, around, timedelta(days=1))}
+        begins = offset(begin, around, timedelta(minutes=5))
+    return {"begins": begins, "ends": offset(end, around, timedelta(days=1))}
 
 
-def _offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:
+def offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:
     """Distance from the time of issue in whole units where the time of issue allows it, else to the second."""
     # X.509 drops fractions of seconds.
     low, high = moment - around.ended - timedelta(seconds=1), moment - around.begun + timedelta(seconds=1)
     count = -(-low // unit)
-    if count * unit <= high:
-        return f"issue {count * unit!s}" if count else "issue"
-    return f"issue {moment - around.begun.replace(microsecond=0)!s}"
+    exact = count * unit if count * unit <= high else moment - around.begun.replace(microsecond=0)
+    return f"{abs(exact)} {'before' if exact < timedelta() else 'after'} issue"
 
 
 def _extension_text(

@@ -1,36 +1,30 @@
 """A node's files in words, each by what it is: two files are equal when their fields are."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
 from hardway.parity.certificates import Surroundings, certificate_fields, digest, key_fields, kubeconfig_fields
 from hardway.parity.values import Fields, flatten, prefixed
-from hardway.renderers.files import Entry, Kind, Tree, below, contents
-
-FOLDERS = ("/etc/kubernetes", "/var/lib/kubelet")
-"""Where kubeadm writes, beside etcd's data."""
+from hardway.renderers.files import Entry, Kind, Tree, below
 
 
-def describe(
-    tree: Tree, around: Surroundings, given: Tree | None = None, *, data_dir: str = "/var/lib/etcd"
-) -> dict[str, Fields]:
-    """Path to fields, for everything that was not `given` and stayed as it was."""
-    before = given or {}
+def describe(tree: Tree, around: Surroundings, given: Tree, folders: Iterable[str]) -> dict[str, Fields]:
+    """Path to fields, for everything in the folders that was not `given` or did not stay as it was."""
     return {
         path: entry_fields(path, entry, around)
-        for path, entry in below(tree, *FOLDERS, data_dir).items()
-        if before.get(path) != entry
+        for path, entry in below(tree, *folders).items()
+        if given.get(path) != entry
     }
 
 
 def entry_fields(path: str, entry: Entry, around: Surroundings) -> Fields:
     """One file, directory or link."""
-    fields = {"kind": entry.kind.value, "mode": f"{entry.mode:04o}", "owner": entry.owner}
+    fields = {"file.kind": entry.kind.value, "file.mode": f"{entry.mode:04o}", "file.owner": entry.owner}
     if entry.kind is Kind.LINK:
-        fields["target"] = entry.content.decode()
+        fields["file.target"] = entry.content.decode()
     if entry.kind is Kind.FILE:
         fields |= content_fields(path, entry.content, around)
     return fields
@@ -100,12 +94,6 @@ def environment_fields(text: str) -> Fields:
             fields[f"line {number}"] = line
     fields["end"] = "newline" if text.endswith("\n") else "no newline"
     return fields
-
-
-def surroundings(tree: Tree, begun: Any, ended: Any) -> Surroundings:
-    """The files of a tree as surroundings of each of them."""
-    files: Mapping[str, bytes] = contents(tree)
-    return Surroundings(files, begun, ended)
 
 
 def _document(content: bytes) -> Any:

@@ -1,0 +1,50 @@
+"""The one list of differences from kubeadm that are kept. Its aim is to be empty."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from hardway.parity.compare import Difference
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A difference that is kept, and why."""
+
+    item: str
+    """Pattern of the item, with `*` and `?`."""
+    field: str
+    """Pattern of the field."""
+    reason: str
+
+    def covers(self, difference: Difference) -> bool:
+        """The difference is meant."""
+        return fnmatchcase(difference.item, _literal(self.item)) and fnmatchcase(
+            difference.field, _literal(self.field)
+        )
+
+
+def _literal(pattern: str) -> str:
+    """Brackets name the items of lists here; they are no character classes."""
+    return pattern.replace("[", "[[]")
+
+
+DECLARED: tuple[Declared, ...] = (
+    Declared(
+        "Secret kube-system/bootstrap-token-(to join)",
+        "data.expiration",
+        "kubeadm makes one token for everybody that lives a day; here each node has its own, which lives two hours and"
+        " is deleted when the node has joined",
+    ),
+)
+
+
+def declaration(difference: Difference, declared: Iterable[Declared] = DECLARED) -> Declared | None:
+    """The declaration that covers the difference, or None."""
+    return next((one for one in declared if one.covers(difference)), None)
+
+
+def unused(differences: Iterable[Difference], declared: Iterable[Declared] = DECLARED) -> tuple[Declared, ...]:
+    """Declarations that cover nothing any more: they have to go."""
+    found = tuple(differences)
+    return tuple(one for one in declared if not any(one.covers(difference) for difference in found))

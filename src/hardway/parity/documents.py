@@ -1,0 +1,66 @@
+"""The kubeadm documents of a cluster.yaml, as their user would write them for one node. Pure."""
+
+from typing import Any
+
+import yaml
+
+from hardway.model import Node
+from hardway.steps.yaml import dump_all
+
+Documents = list[dict[str, Any]]
+
+
+def read(text: str) -> Documents:
+    """All documents but the Inventory."""
+    return [value for value in yaml.safe_load_all(text) if value and value.get("kind") != "Inventory"]
+
+
+def for_init(documents: Documents, node: Node) -> str:
+    """kubeadm.yaml of the first master: with its name and address, and what the inventory says of its registration."""
+    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
+    return dump_all([_init(documents, node, _of_kind(documents, "InitConfiguration")), *others])
+
+
+def as_joined(documents: Documents, node: Node) -> str:
+    """The same for a node that joins, said as an InitConfiguration.
+
+    kubeadm makes a joining master's certificates, kubeconfigs and manifests from one, filled with what
+    JoinConfiguration says of the node (`app/cmd/join.go`, fetchInitConfigurationFromJoinConfiguration).
+    """
+    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
+    join = _of_kind(documents, "JoinConfiguration")
+    endpoint = (join.get("controlPlane") or {}).get("localAPIEndpoint") or {}
+    source = {
+        "apiVersion": join.get("apiVersion"),
+        "nodeRegistration": join.get("nodeRegistration"),
+        "localAPIEndpoint": endpoint,
+    }
+    return dump_all([_init(documents, node, source), *others])
+
+
+def skipped(documents: Documents) -> tuple[str, ...]:
+    """skipPhases of InitConfiguration; the flag of the same name replaces it."""
+    return tuple(_of_kind(documents, "InitConfiguration").get("skipPhases") or ())
+
+
+def _of_kind(documents: Documents, kind: str) -> dict[str, Any]:
+    return next((value for value in documents if value["kind"] == kind), {})
+
+
+def _init(documents: Documents, node: Node, source: dict[str, Any]) -> dict[str, Any]:
+    cluster = _of_kind(documents, "ClusterConfiguration")
+    registration = dict(source.get("nodeRegistration") or {})
+    registration["name"] = node.name
+    if node.registration.kubelet_extra_args:
+        registration["kubeletExtraArgs"] = dict(node.registration.kubelet_extra_args)
+    if node.registration.taints is not None:
+        registration["taints"] = [
+            {"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in node.registration.taints
+        ]
+    return {
+        **source,
+        "apiVersion": source.get("apiVersion") or cluster["apiVersion"],
+        "kind": "InitConfiguration",
+        "nodeRegistration": registration,
+        "localAPIEndpoint": {**(source.get("localAPIEndpoint") or {}), "advertiseAddress": node.address},
+    }

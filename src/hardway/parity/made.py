@@ -1,0 +1,195 @@
+"""What our chapters make of the same cluster.yaml: their own text, carried out in a root of its own.
+
+Requests to the API are recorded: a stand-in for kubectl writes down what it is asked, and nothing is sent.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from hardway.model import Cluster, Node
+from hardway.parity.certificates import now
+from hardway.parity.oracle import Made
+from hardway.renderers import sandbox, tree
+from hardway.renderers.files import Tree, below, file
+from hardway.steps import ApiObjects, Certificate, Command, File, KeyPair, Kubeconfig, Run, StaticPod, Step, lower
+from hardway.steps import Directory as DirectoryStep
+from hardway.steps.shell import input_file, quote
+from hardway.workflows.init import INIT
+from hardway.workflows.join import JOIN, WORKER
+from hardway.workflows.stage import Stage
+
+CALLS = "/calls"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+KUBECTL = f"""\
+#!/bin/bash
+# Writes down what it is asked, and answers as a server would that has everything.
+mkdir -p {CALLS}
+calls=({CALLS}/*.argv)
+[ -e "${{calls[0]}}" ] || calls=()
+printf -v here '{CALLS}/%04d' "${{#calls[@]}}"
+printf '%s\\0' "$CHAPTER" "$@" >"$here.argv"
+previous=
+for word in "$@"; do
+  if [ "$previous" = -f ]; then
+    if [ "$word" = - ]; then cat; else cat "$word"; fi >"$here.in"
+  fi
+  previous="$word"
+done
+case " $* " in
+  *" get "*) echo recorded ;;
+  *" create -o "*) printf recorded ;;
+esac
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, and the chapter that made it."""
+
+    chapter: str
+    argv: tuple[str, ...]
+    text: str
+
+
+def init(cluster: Cluster) -> Made:
+    """The first master's files, without what needs a running kubelet."""
+    return _files(
+        cluster.first_control_plane, _steps(cluster, cluster.first_control_plane, INIT, without=FINALIZE), {}
+    )
+
+
+def finalize(cluster: Cluster, start: Tree) -> Made:
+    """The first master's files once its kubelet has stored its certificate."""
+    node = cluster.first_control_plane
+    stages = tuple(stage for stage in INIT if stage.chapter.name == FINALIZE)
+    return _files(node, _steps(cluster, node, stages), start)
+
+
+def join_control_plane(cluster: Cluster, node: Node, start: Tree) -> Made:
+    """A joining master's files, without its etcd, which needs the members of a running one."""
+    return _files(node, _steps(cluster, node, JOIN, without=ETCD_JOIN), start)
+
+
+def join_worker(cluster: Cluster, node: Node) -> Made:
+    """A worker's kubelet files."""
+    return _files(node, _steps(cluster, node, WORKER), {})
+
+
+FINALIZE = "kubelet-finalize"
+ETCD_JOIN = "control-plane-join/etcd"
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What the first master asks of the API."""
+
+    calls: tuple[Call, ...]
+    certificate_key: str = field(repr=False)
+    begun: datetime
+    ended: datetime
+
+
+def requests(cluster: Cluster, start: Tree) -> Requests:
+    """Every request of the first master, in order.
+
+    `start` are the first master's files: the requests hold the CA, and the CAs' keys encrypted.
+    """
+    node = cluster.first_control_plane
+    key = secrets.token_hex(32)
+    inputs = {input_file("certificate-key"): file(key + "\n", 0o600)}
+    for other in cluster.kubernetes_nodes:
+        inputs[input_file(f"token/{other.name}")] = file(_token() + "\n", 0o600)
+    lines = []
+    for stage in INIT:
+        for step in stage.chapter.steps(cluster, node):
+            if not asks_api(step):
+                continue
+            for primitive in lower(step):
+                assert isinstance(primitive, Run)
+                lines.append(f"export CHAPTER={quote(stage.chapter.name)}\n(\n{primitive.script.rstrip()}\n)\n")
+    machine = sandbox.machine(node, scripts={"kubectl": KUBECTL})
+    begun = now()
+    done = sandbox.run(machine, "".join(lines), {**start, **inputs}, what="requests to the API")
+    return Requests(tuple(_calls(done.tree)), key, begun, now())
+
+
+def asks_api(step: Step) -> bool:
+    """The step changes objects of the API through kubectl."""
+    match step:
+        case ApiObjects():
+            return True
+        case Command():
+            return "kubectl " in step.script and not tree.makes_files(step)
+        case _:
+            return False
+
+
+def chapters_of_paths(cluster: Cluster, node: Node) -> dict[str, str]:
+    """Path of a file to the chapter that first makes it on the node."""
+    found: dict[str, str] = {}
+    for stage in (*INIT, *JOIN, *WORKER):
+        if node in stage.on(cluster):
+            for step in stage.chapter.steps(cluster, node):
+                for path in _paths(step, cluster):
+                    found.setdefault(path, stage.chapter.name)
+    return found
+
+
+def _paths(step: Step, cluster: Cluster) -> tuple[str, ...]:
+    match step:
+        case File() | StaticPod() | DirectoryStep():
+            return (step.path,)
+        case Certificate():
+            return (step.spec.certificate, step.spec.key)
+        case KeyPair():
+            return (step.spec.private_key, step.spec.public_key)
+        case Kubeconfig():
+            return (step.spec.path,)
+        case Command() if step.id == "etcd/local":
+            return (f"{cluster.paths.manifests}/etcd.yaml",)
+        case _:
+            return ()
+
+
+def _steps(cluster: Cluster, node: Node, stages: Iterable[Stage], without: str = "") -> list[Step]:
+    return [
+        step
+        for stage in stages
+        if stage.chapter.name != without and node in stage.on(cluster)
+        for step in stage.chapter.steps(cluster, node)
+    ]
+
+
+def _files(node: Node, steps: Iterable[Step], start: Tree) -> Made:
+    begun = now()
+    made = tree.render(node, steps, start)
+    return Made(made, begun, now())
+
+
+def _token() -> str:
+    def word(length: int) -> str:
+        return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+    return f"{word(6)}.{word(16)}"
+
+
+def _calls(made: Tree) -> list[Call]:
+    calls = below(made, CALLS)
+    found = []
+    for path in sorted(calls):
+        if path.endswith(".argv"):
+            chapter, *argv = calls[path].content.decode().rstrip("\0").split("\0")
+            text = calls.get(path.removesuffix("argv") + "in")
+            found.append(Call(chapter, tuple(argv), text.content.decode() if text else ""))
+    return found
+
+
+def objects_of(call: Call) -> list[dict[str, Any]]:
+    """The objects that a request carries."""
+    return [value for value in yaml.safe_load_all(call.text) if value]

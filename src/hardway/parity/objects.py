@@ -1,0 +1,188 @@
+"""API objects in words: what our requests and kubeadm's dry run would leave in the cluster.
+
+What the server fills in is left out or filled in on both sides; secrets are opened, and told by their shape.
+"""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import yaml
+
+from hardway.parity.certificates import Surroundings, digest, offset, same_as
+from hardway.parity.made import Call, Requests, objects_of
+from hardway.parity.oracle import Action
+from hardway.parity.values import Fields, flatten, prefixed
+
+RBAC = "rbac.authorization.k8s.io"
+FILLED_IN = ("creationTimestamp", "resourceVersion", "uid", "generation", "managedFields", "selfLink")
+"""Of metadata, by the server."""
+TOKEN = "bootstrap.kubernetes.io/token"
+SHARED = (
+    "ca.crt",
+    "ca.key",
+    "front-proxy-ca.crt",
+    "front-proxy-ca.key",
+    "etcd/ca.crt",
+    "etcd/ca.key",
+    "sa.key",
+    "sa.pub",
+)
+"""What masters share, below certificatesDir (kubeadm `app/phases/copycerts`, certsToTransfer)."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """Objects by their name, with the chapter that asked for each of them."""
+
+    fields: Mapping[str, Fields]
+    chapters: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_requests(requests: Requests, around: Surroundings) -> Described:
+    """What our requests leave."""
+    fields: dict[str, Fields] = {}
+    chapters: dict[str, str] = {}
+    for call in requests.calls:
+        found = dict(_of_call(call, around))
+        fields |= found
+        chapters |= dict.fromkeys(found, call.chapter)
+    return Described(fields, chapters)
+
+
+def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:
+    """What kubeadm's dry run says it would leave."""
+    fields: dict[str, Fields] = {}
+    for action in actions:
+        if action.verb == "PATCH" and action.resource == "nodes":
+            fields |= node_items(action.name, action.value)
+        elif action.verb in ("CREATE", "UPDATE"):
+            fields[item_name(action.value)] = object_fields(action.value, around)
+        else:
+            # Nothing of ours has such a name, so it shows up as a difference.
+            fields[f"{action.verb} {action.resource} {action.name}"] = {}
+    return Described(fields)
+
+
+def _of_call(call: Call, around: Surroundings) -> Iterable[tuple[str, Fields]]:
+    words = [word for word in call.argv if not word.startswith("-")]
+    for value in objects_of(call):
+        yield item_name(value), object_fields(value, around)
+    if "node" in words[:2] and words[0] in ("label", "annotate", "taint"):
+        patch: dict[str, Any] = {"metadata": {}, "spec": {}}
+        pairs = words[words.index("node") + 2 :]
+        if words[0] == "taint":
+            patch["spec"]["taints"] = [_taint(pair) for pair in pairs]
+        else:
+            kind = {"label": "labels", "annotate": "annotations"}[words[0]]
+            patch["metadata"][kind] = dict(pair.split("=", 1) for pair in pairs)
+        yield from node_items(words[words.index("node") + 1], patch).items()
+
+
+def _taint(text: str) -> dict[str, str]:
+    pair, _, effect = text.rpartition(":")
+    key, _, value = pair.partition("=")
+    return {"key": key, "effect": effect, **({"value": value} if value else {})}
+
+
+def node_items(name: str, patch: Mapping[str, Any]) -> dict[str, Fields]:
+    """What a patch of a Node says of its labels, annotations and taints, each an item of its own."""
+    metadata, spec = patch.get("metadata") or {}, patch.get("spec") or {}
+    items = {
+        f"Node {name} {kind}": flatten(metadata[kind]) for kind in ("labels", "annotations") if metadata.get(kind)
+    }
+    if spec.get("taints"):
+        items[f"Node {name} taints"] = {
+            taint["key"]: f"{taint.get('value', '')}:{taint['effect']}" for taint in spec["taints"]
+        }
+    return items
+
+
+def item_name(value: Mapping[str, Any]) -> str:
+    """Kind, namespace and name; a bootstrap token goes by its purpose, because its name is random."""
+    metadata = value["metadata"]
+    name = metadata["name"]
+    if value["kind"] == "Secret" and value.get("type") == TOKEN:
+        joins = "usage-bootstrap-authentication" in secret_data(value)
+        name = f"bootstrap-token-({'to join' if joins else 'that owns kubeadm-certs'})"
+    namespace = metadata.get("namespace")
+    return f"{value['kind']} {namespace + '/' if namespace else ''}{name}"
+
+
+def object_fields(value: Mapping[str, Any], around: Surroundings) -> Fields:
+    """One object as it would stand in the cluster."""
+    whole = {key: item for key, item in value.items() if key not in ("status", "data", "stringData")}
+    whole["metadata"] = {k: v for k, v in value["metadata"].items() if k not in FILLED_IN}
+    template = ((whole.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    template.pop("creationTimestamp", None)
+    for subject in whole.get("subjects") or []:
+        if subject["kind"] in ("User", "Group"):
+            subject.setdefault("apiGroup", RBAC)
+    match value["kind"]:
+        case "Secret":
+            return secret_fields(whole, secret_data(value), around)
+        case "ConfigMap":
+            return flatten(whole) | config_map_fields(value.get("data") or {}, around)
+        case _:
+            return flatten(whole)
+
+
+def config_map_fields(data: Mapping[str, str], around: Surroundings) -> Fields:
+    """The documents in a ConfigMap by their values, and by their text."""
+    fields: Fields = {}
+    for key, text in data.items():
+        for found in re.findall(r"certificate-authority-data: (\S+)", text):
+            text = text.replace(found, same_as(base64.b64decode(found), around.files).replace(" ", "-"))
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError:
+            document = None
+        if isinstance(document, dict):
+            fields |= prefixed(flatten(document), f"data.{key}")
+        fields[f"data.{key}.text"] = digest(text.encode())
+    return fields
+
+
+def secret_fields(whole: dict[str, Any], data: Mapping[str, bytes | None], around: Surroundings) -> Fields:
+    """A Secret by the keys and the shape of its data."""
+    whole.setdefault("type", "Opaque")
+    metadata = whole["metadata"]
+    for owner in metadata.get("ownerReferences") or []:
+        # The server gives the uid; the name ends with a random id.
+        owner.pop("uid", None)
+        owner["name"] = re.sub(r"-[a-z0-9]{6}$", "-ID", owner["name"])
+    if whole["type"] != TOKEN:
+        return flatten(whole) | {f"data.{key}": "some content" for key in data}
+    identity = metadata["name"].removeprefix("bootstrap-token-")
+    metadata["name"] = "bootstrap-token-ID"
+    fields = flatten(whole)
+    for key, content in data.items():
+        text = (content or b"").decode()
+        match key:
+            case "token-id":
+                shown = "the id of its name" if text == identity else f"not the id of its name {identity}"
+            case "token-secret":
+                shown = "16 of a-z0-9" if re.fullmatch("[a-z0-9]{16}", text) else "another shape"
+            case "expiration":
+                shown = _expiration(text, around)
+            case _:
+                shown = f'"{text}"'
+        fields[f"data.{key}"] = shown
+    return fields
+
+
+def _expiration(text: str, around: Surroundings) -> str:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
+        return f"not RFC 3339 in UTC: {text}"
+    return offset(datetime.fromisoformat(text), around, timedelta(hours=1))
+
+
+def secret_data(value: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """The data of a Secret; the dry run leaves out the content of kubeadm-certs."""
+    data: dict[str, bytes | None] = {
+        key: None if text is None else base64.b64decode(text) for key, text in (value.get("data") or {}).items()
+    }
+    return data | {key: str(text).encode() for key, text in (value.get("stringData") or {}).items()}

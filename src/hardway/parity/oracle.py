@@ -1,0 +1,168 @@
+"""What the real kubeadm makes of the same documents: its file phases, and the objects of its dry run.
+
+kubeadm runs in a root of its own (`renderers.sandbox`): it sees the node's name and facts, no network, and never this
+machine's /etc/kubernetes. `join` itself needs a cluster; a joining master's files come from the phases of `init`,
+which are the same functions of kubeadm (`app/cmd/phases/join/controlplaneprepare.go`). Not asked here, because they
+need a running cluster: discovery, download-certs, TLS bootstrap, and the etcd manifest of a joining master.
+"""
+
+import re
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hardway.model import Cluster, Node
+from hardway.parity import documents
+from hardway.parity.certificates import Surroundings, now
+from hardway.parity.documents import Documents
+from hardway.renderers import sandbox
+from hardway.renderers.files import Entry, Kind, Tree, contents, file
+
+CONFIG = "/root/kubeadm.yaml"
+
+INIT_PHASES = ("certs all", "kubeconfig all", "etcd local", "control-plane all", "kubelet-start")
+"""In the order of `kubeadm init`."""
+JOIN_PHASES = (
+    "certs all",
+    "kubeconfig admin",
+    "kubeconfig controller-manager",
+    "kubeconfig scheduler",
+    "control-plane all",
+)
+"""What `join phase control-plane-prepare` does, in its order."""
+FINALIZE_PHASE = "kubelet-finalize all"
+KUBELET_PHASE = "kubelet-start"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The files of one node, and when they were made."""
+
+    tree: Tree
+    begun: datetime
+    ended: datetime
+
+    @property
+    def around(self) -> Surroundings:
+        """What each of the files is described by."""
+        return Surroundings(contents(self.tree), self.begun, self.ended)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One line of the dry run that would change the cluster."""
+
+    verb: str
+    resource: str
+    name: str
+    value: Any
+    """The object, or the patch."""
+
+
+NOT_SHOWN = (
+    Action(
+        "CREATE",
+        "clusterrolebindings",
+        "",
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "kubeadm:cluster-admins"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [
+                {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "kubeadm:cluster-admins"}
+            ],
+        },
+    ),
+)
+"""What kubeadm does outside of its dry run, from its source: this one while it makes its first client
+(`app/phases/kubeconfig/kubeconfig.go`, EnsureAdminClusterRoleBindingImpl)."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The real kubeadm, for one cluster.yaml."""
+
+    kubeadm: Path
+    documents: Documents
+    cluster: Cluster
+
+    def init(self) -> Made:
+        """The first master's files after `kubeadm init`, as far as they do not need a running kubelet."""
+        node = self.cluster.first_control_plane
+        return self._phases(node, documents.for_init(self.documents, node), INIT_PHASES)
+
+    def finalize(self, start: Tree) -> Made:
+        """The first master's files once its kubelet has stored its certificate."""
+        node = self.cluster.first_control_plane
+        return self._phases(node, documents.for_init(self.documents, node), (FINALIZE_PHASE,), start)
+
+    def join_control_plane(self, node: Node, start: Tree) -> Made:
+        """A joining master's files; `start` are the CAs that it would have downloaded."""
+        text = documents.as_joined(self.documents, node)
+        return self._phases(node, text, (*JOIN_PHASES, KUBELET_PHASE), start)
+
+    def join_worker(self, node: Node) -> Made:
+        """A worker's kubelet files."""
+        return self._phases(node, documents.as_joined(self.documents, node), (KUBELET_PHASE,))
+
+    def actions(self) -> tuple[tuple[Action, ...], Made]:
+        """What `kubeadm init --upload-certs` would do to the API, and the dry run's certificates."""
+        node = self.cluster.first_control_plane
+        skipped = ",".join(("preflight", *documents.skipped(self.documents)))
+        start = {CONFIG: file(documents.for_init(self.documents, node), 0o600)}
+        script = f"kubeadm init --dry-run --upload-certs --config {CONFIG} --skip-phases {skipped}\n"
+        begun = now()
+        done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
+        return (*NOT_SHOWN, *parse(done.output)), Made(_dry_files(done.tree), begun, now())
+
+    def _machine(self, node: Node) -> sandbox.Machine:
+        return sandbox.machine(node, {"kubeadm": self.kubeadm})
+
+    def _phases(self, node: Node, text: str, phases: tuple[str, ...], start: Tree | None = None) -> Made:
+        script = "".join(f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases)
+        begun = now()
+        done = sandbox.run(self._machine(node), script, {**(start or {}), CONFIG: file(text, 0o600)}, what="kubeadm")
+        return Made(done.tree, begun, now())
+
+
+_WOULD = re.compile(
+    r'^\[dryrun\] Would perform action (\w+) on resource "([^"]+)" in API group "[^"]+"\n', re.MULTILINE
+)
+_NAME = re.compile(r'\[dryrun\] Resource name: "([^"]*)"\n')
+_VALUE = re.compile(r"\[dryrun\] Attached (?:object|patch):\n((?:\t.*\n)+)")
+READS = ("GET", "LIST", "WATCH")
+
+
+def parse(output: str) -> list[Action]:
+    """The changes in a dry run's output, in order (`app/util/apiclient/dryrunclient.go`, logDryRunAction)."""
+    found = []
+    starts = [*_WOULD.finditer(output)]
+    ends = [match.start() for match in starts[1:]] + [len(output)]
+    for match, end in zip(starts, ends, strict=True):
+        text = output[match.end() : end]
+        if match[1] in READS:
+            continue
+        name = _NAME.match(text)
+        attached = _VALUE.search(text)
+        value = (
+            yaml.safe_load(textwrap.dedent(attached[1].replace("\t", "", 1).replace("\n\t", "\n")))
+            if attached
+            else None
+        )
+        found.append(Action(match[1], match[2], name[1] if name else "", value))
+    return found
+
+
+def _dry_files(tree: Tree) -> dict[str, Entry]:
+    """The dry run's files at the places that they are meant for, certificates and keys only."""
+    found = {}
+    for path, entry in tree.items():
+        rest = re.sub(r"^/etc/kubernetes/tmp/kubeadm-init-dryrun\d+/", "", path)
+        if entry.kind is Kind.FILE and rest != path and rest.endswith((".crt", ".key", ".pub")):
+            found[f"/etc/kubernetes/pki/{rest}"] = entry
+    return found

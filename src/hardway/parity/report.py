@@ -1,0 +1,176 @@
+"""The whole comparison of one cluster.yaml: every file of every node, and every object, chapter by chapter."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from hardway.config import load
+from hardway.model import Cluster, Node
+from hardway.parity import documents, made, objects, sealed
+from hardway.parity.certificates import Surroundings
+from hardway.parity.compare import Difference, compare
+from hardway.parity.declared import Declared, declaration, unused
+from hardway.parity.made import Requests
+from hardway.parity.normalise import describe
+from hardway.parity.objects import SHARED
+from hardway.parity.oracle import Action, Made, Oracle
+from hardway.parity.values import Fields
+from hardway.pki.kubeconfigs import rotated_certificate
+from hardway.renderers.files import Entry, Kind, Tree, below, contents, file
+
+CLUSTER = "cluster"
+"""Stands for the node where an item is an API object."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One item: a file of a node, or an API object."""
+
+    node: str
+    chapter: str
+    """Empty where only kubeadm has the item."""
+    item: str
+    fields: int
+    """How many fields were compared."""
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Everything that was compared."""
+
+    kubernetes: str
+    rows: tuple[Row, ...]
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """All of them, declared or not."""
+        return tuple(difference for row in self.rows for difference in row.differences)
+
+    @property
+    def undeclared(self) -> tuple[Difference, ...]:
+        """What nobody has given a reason for; empty means parity."""
+        return tuple(difference for difference in self.differences if declaration(difference) is None)
+
+    @property
+    def declared(self) -> tuple[tuple[Difference, Declared], ...]:
+        """What is kept, with its reason."""
+        return tuple((d, reason) for d in self.differences if (reason := declaration(d)) is not None)
+
+    @property
+    def unused(self) -> tuple[Declared, ...]:
+        """Declarations that this cluster has no use for."""
+        return unused(self.differences)
+
+
+Work = Callable[[], Made]
+
+
+def compare_cluster(path: Path, kubeadm: Path) -> ParityReport:
+    """Run the kubeadm binary and our chapters on the documents of a cluster.yaml, and compare. Needs root.
+
+    InvalidConfiguration for a wrong file; StepFailed where one of the two does not get through.
+    """
+    cluster = load(path)
+    oracle = Oracle(kubeadm, documents.read(path.read_text()), cluster)
+    rows: list[Row] = []
+    # Two at a time: each is mostly one process that looks for primes.
+    with ThreadPoolExecutor(2) as pool:
+
+        def both(ours: Work, theirs: Work) -> tuple[Made, Made]:
+            first, second = pool.submit(ours), pool.submit(theirs)
+            return first.result(), second.result()
+
+        first = cluster.first_control_plane
+        ours, theirs = both(partial(made.init, cluster), oracle.init)
+        rows += _file_rows(cluster, first, (ours, theirs))
+        rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
+        final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
+        rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
+        shared = _shared(cluster, ours.tree), _shared(cluster, theirs.tree)
+        for node in cluster.joining_control_planes:
+            pair = both(
+                partial(made.join_control_plane, cluster, node, shared[0]),
+                partial(oracle.join_control_plane, node, shared[1]),
+            )
+            rows += _file_rows(cluster, node, pair, shared)
+        for node in cluster.workers:
+            pair = both(partial(made.join_worker, cluster, node), partial(oracle.join_worker, node))
+            # Trust comes to a worker with discovery, which needs a cluster; what remains is the kubelet's.
+            rows += _file_rows(cluster, node, pair, folders=(cluster.paths.kubelet,))
+        asked, told = (
+            pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
+            pool.submit(oracle.actions),
+        )
+        rows += _object_rows(cluster, asked.result(), ours, *told.result())
+    return ParityReport(cluster.release.kubernetes, tuple(rows))
+
+
+def _file_rows(
+    cluster: Cluster,
+    node: Node,
+    pair: tuple[Made, Made],
+    given: tuple[Tree, Tree] = ({}, {}),
+    chapter: str = "",
+    folders: tuple[str, ...] = (),
+) -> list[Row]:
+    where = folders or _folders(cluster)
+    ours, theirs = (describe(done.tree, done.around, before, where) for done, before in zip(pair, given, strict=True))
+    chapters = made.chapters_of_paths(cluster, node)
+    return _rows(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
+
+
+def _object_rows(
+    cluster: Cluster, requests: Requests, ours: Made, actions: tuple[Action, ...], dry: Made
+) -> list[Row]:
+    around = Surroundings(contents(ours.tree), requests.begun, requests.ended)
+    described = objects.of_requests(requests, around)
+    rows = _rows(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
+    opened = sealed.differences(requests, around.files, cluster.paths.pki)
+    return [
+        replace(row, fields=row.fields + len(SHARED), differences=row.differences + opened)
+        if row.item == sealed.ITEM
+        else row
+        for row in rows
+    ]
+
+
+def _rows(
+    node: str, chapters: Mapping[str, str], ours: Mapping[str, Fields], theirs: Mapping[str, Fields]
+) -> list[Row]:
+    found = compare(ours, theirs)
+    return [
+        Row(
+            node,
+            chapters.get(item, ""),
+            item,
+            len(ours.get(item, {}).keys() | theirs.get(item, {}).keys()),
+            tuple(difference for difference in found if difference.item == item),
+        )
+        for item in sorted(ours.keys() | theirs.keys())
+    ]
+
+
+def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
+    """The files of a node whose kubelet has stored a certificate of its own; which one does not matter here."""
+    kept = below(tree, *_folders(cluster))
+    return {**kept, rotated_certificate(cluster, node): file("certificate and key\n", 0o600)}
+
+
+def _shared(cluster: Cluster, tree: Tree) -> Tree:
+    """What a joining master downloads, with the modes that it gets there (kubeadm `copycerts.DownloadCerts`)."""
+    pki = cluster.paths.pki
+    made: dict[str, Entry] = {
+        path: Entry(Kind.DIRECTORY, 0o755) for path in (cluster.paths.kubernetes, pki, f"{pki}/etcd")
+    }
+    for name in SHARED:
+        made[f"{pki}/{name}"] = file(tree[f"{pki}/{name}"].content, 0o600 if name.endswith(".key") else 0o644)
+    return made
+
+
+def _folders(cluster: Cluster) -> tuple[str, ...]:
+    """Where kubeadm writes."""
+    paths = cluster.paths
+    return (paths.kubernetes, paths.pki, paths.kubelet, cluster.etcd.data_dir)

@@ -1,0 +1,44 @@
+"""Secret kubeadm-certs: does each of its values open with the certificate key, and is it the right file?
+
+kubeadm's dry run shows the names only, so what it would put there is taken from its source: each file of
+`objects.SHARED`, its path with `-` for `/` as its name (`app/phases/copycerts`, certOrKeyNameToSecretName).
+"""
+
+from collections.abc import Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hardway.parity.certificates import same_as
+from hardway.parity.compare import Difference
+from hardway.parity.made import Requests, objects_of
+from hardway.parity.objects import SHARED, secret_data
+
+ITEM = "Secret kube-system/kubeadm-certs"
+NONCE = 12
+"""Bytes of AES-GCM's nonce, which stands before the ciphertext."""
+
+
+def differences(requests: Requests, files: Mapping[str, bytes], pki: str) -> tuple[Difference, ...]:
+    """Every value that is not its file, encrypted with the run's certificate key."""
+    found = []
+    for call in requests.calls:
+        for value in objects_of(call):
+            if value["kind"] == "Secret" and value["metadata"]["name"] == "kubeadm-certs":
+                data = secret_data(value)
+                for path in SHARED:
+                    name = path.replace("/", "-")
+                    wanted = f"content of {pki}/{path}"
+                    actual = _opened(data.get(name), requests.certificate_key, files)
+                    if actual != wanted:
+                        found.append(Difference(ITEM, f"data.{name}.opened", actual, wanted))
+    return tuple(found)
+
+
+def _opened(blob: bytes | None, key: str, files: Mapping[str, bytes]) -> str:
+    if not blob:
+        return "nothing"
+    try:
+        return same_as(AESGCM(bytes.fromhex(key)).decrypt(blob[:NONCE], blob[NONCE:], None), files)
+    except (InvalidTag, ValueError):
+        return "cannot be opened with the certificate key"
