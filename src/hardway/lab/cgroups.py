@@ -86,10 +86,14 @@ def members(lab: str, node: str = "") -> list[int]:
     return sorted(found - {0})
 
 
-def remove(lab: str) -> None:
-    """Remove the lab's cgroups; a directory is busy for a moment after its last process has ended."""
+def remove(lab: str, node: str = "") -> None:
+    """Remove the cgroups of a node, or of the whole lab; a directory is busy for a moment after its last process has ended.
+
+    A machine that boots finds no cgroups of its former life: cAdvisor looks for three seconds after each one that it
+    cannot explain, and until it has seen them all the kubelet starts no pod.
+    """
     for top in hierarchies():
-        folder = top / f"{PREFIX}-{lab}"
+        folder = top / f"{PREFIX}-{lab}" / node
         if not await_condition(lambda folder=folder: _remove_tree(folder), END_LIMIT):  # type: ignore[misc]
             raise LabError(f"`{folder}` stays busy", f"lab {lab}", hint=f"see {folder}/**/cgroup.procs")
 

@@ -29,6 +29,8 @@ while :; do
   (for file in $HARDWAY_CGROUPS; do echo 0 >"$file" || exit 1; done; exec "$@")
   code=$?
   [ "$code" -eq 133 ] || exit "$code"
+  # A machine that boots finds no cgroups of its former life.
+  for file in $HARDWAY_CGROUPS; do find "${file%/*}" -mindepth 1 -depth -type d -exec rmdir {} +; done
 done
 """
 """nspawn exits with 133 when the node wants to reboot, and leaves it to its starter to boot it again."""
@@ -111,6 +113,7 @@ class Machine:
         """Start the node and what boots it again when it reboots; `await_ready` tells when it can be used."""
         # Of a node whose supervisor was killed, the rest may live still.
         cgroups.kill(self.spec.name, self.node.host_name)
+        cgroups.remove(self.spec.name, self.node.host_name)
         if not self.root.is_mount():
             name = f"hardway-{self.spec.name}"
             mounts.overlay(tree, self.folder / "upper", self.folder / "work", self.root, name)
@@ -189,6 +192,7 @@ class Machine:
         if supervisor is not None:
             end(supervisor)
         cgroups.kill(self.spec.name, self.node.host_name)
+        cgroups.remove(self.spec.name, self.node.host_name)
 
     def unmount(self) -> None:
         """Take the overlay away if it is there, and what a killed nspawn has left in its own directories."""
