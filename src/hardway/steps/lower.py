@@ -120,7 +120,8 @@ def _packages(step: Packages) -> Run:
         script = (
             "export DEBIAN_FRONTEND=noninteractive\n"
             "apt-get update -q\n"
-            f"apt-get install -q -y --no-install-recommends {names}\n"
+            # What is there already stays in its version; a machine that just booted may still be updating itself.
+            f"apt-get install -q -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=120 {names}\n"
         )
         # One dpkg-query for all names; a removed package keeps its configuration and a status line.
         probe = (
@@ -128,8 +129,14 @@ def _packages(step: Packages) -> Run:
             f' | grep -cx installed)" -eq {len(step.names)} ]\n'
         )
     else:
-        script = f"dnf install -q -y {names}\n"
-        probe = f"rpm -q --quiet {names}\n"
+        # A package may be there under another name that provides it (curl-minimal is curl).
+        script = (
+            "missing=()\n"
+            f"for name in {names}; do\n"
+            '  rpm -q --quiet --whatprovides "$name" || missing+=("$name")\ndone\n'
+            'dnf install -q -y "${missing[@]}"\n'
+        )
+        probe = f"rpm -q --quiet --whatprovides {names}\n"
     return Run(step.id, title, script, Check(f"{', '.join(step.names)} to be installed", probe), True, why=step.why)
 
 
