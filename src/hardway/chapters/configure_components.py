@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from hardway.chapters import toml
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.install_components import BIN, UNITS, components
+from hardway.chapters.components import BIN, UNITS, components
 from hardway.model import Cluster, Document, Node, Value, freeze_document, thaw
 from hardway.steps import Check, Command, Directory, File, Service, Step
 from hardway.steps.shell import quote
@@ -88,65 +88,127 @@ def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, 
     return merged
 
 
+SECRET_MARKS = ("kind: EncryptionConfiguration", "PRIVATE KEY-----")
+"""What makes a user's file a secret: it is then 0600 and never shown."""
+
+
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     names = {component.name for component in components(cluster, node)}
+    yield from _containerd(cluster, "containerd" in names)
+    yield from _kubelet("kubelet" in names)
+    if "crictl" in names:
+        yield File(
+            "configure-components/crictl",
+            "/etc/crictl.yaml",
+            f"runtime-endpoint: unix://{SOCKET}\n",
+            why="without it crictl tries the sockets of all runtimes there are",
+        )
+    if node.is_control_plane:
+        yield from _user_files(cluster)
+        yield from _volumes(cluster)
+
+
+def _containerd(cluster: Cluster, installed: bool) -> Iterator[Step]:
     for folder in ("/etc/containerd", "/etc/containerd/conf.d", "/etc/containerd/certs.d"):
         yield Directory(f"configure-components/containerd{folder.removeprefix('/etc/containerd')}", folder)
     main: dict[str, Value] = {"version": 2, "imports": ("/etc/containerd/conf.d/*.toml",)}
-    yield File("configure-components/containerd/config", CONTAINERD_CONFIG, toml.dump(main))
+    yield File(
+        "configure-components/containerd/config",
+        CONTAINERD_CONFIG,
+        toml.dump(main),
+        why="settings stand in one imported file: a second one would replace all of it",
+    )
     yield File(
         "configure-components/containerd/cri",
         CRI_CONFIG,
         toml.dump(cri_settings(cluster)),
         why="kubelet and containerd must share the systemd cgroup driver and the sandbox image",
     )
-    if "containerd" in names:
-        yield File("configure-components/containerd/unit", f"{UNITS}/containerd.service", CONTAINERD_UNIT)
+    unit = f"{UNITS}/containerd.service"
+    if installed:
+        yield File(
+            "configure-components/containerd/unit",
+            unit,
+            CONTAINERD_UNIT,
+            why="containers outlive a restart of containerd (KillMode) and have cgroups of their own (Delegate)",
+        )
     yield Service(
         "configure-components/containerd/start",
         ("containerd.service",),
-        (CONTAINERD_CONFIG, CRI_CONFIG, f"{UNITS}/containerd.service"),
+        (CONTAINERD_CONFIG, CRI_CONFIG, unit),
+        why="it reads its configuration when it starts",
     )
-    yield Directory("configure-components/kubelet/drop-ins", f"{UNITS}/kubelet.service.d")
-    yield Directory("configure-components/kubelet/defaults", "/etc/default/kubelet")
-    yield File("configure-components/kubelet/unit", f"{UNITS}/kubelet.service", KUBELET_UNIT)
-    yield File(
-        "configure-components/kubelet/drop-in",
-        f"{UNITS}/kubelet.service.d/10-kubeadm.conf",
-        KUBELET_DROP_IN,
-        why="the layers of flags, in kubeadm's own order",
-    )
-    yield File(
-        "configure-components/kubelet/extra-args",
-        "/etc/default/kubelet/extra-args.env",
-        'KUBELET_EXTRA_ARGS=""\n',
-        why="place for the operator's own flags",
-    )
+
+
+def _kubelet(installed: bool) -> Iterator[Step]:
+    """A kubelet that the image brought has its unit and drop-in from its package, as kubeadm expects them."""
+    unit, drop_ins = f"{UNITS}/kubelet.service", f"{UNITS}/kubelet.service.d"
+    if installed:
+        yield Directory("configure-components/kubelet/drop-ins", drop_ins)
+        yield File(
+            "configure-components/kubelet/unit", unit, KUBELET_UNIT, why="it is restarted for ever, as kubeadm's is"
+        )
+        yield File(
+            "configure-components/kubelet/drop-in",
+            f"{drop_ins}/10-kubeadm.conf",
+            KUBELET_DROP_IN,
+            why="the layers of flags, in kubeadm's own order",
+        )
+        yield Directory("configure-components/kubelet/defaults", "/etc/default/kubelet")
+        yield File(
+            "configure-components/kubelet/extra-args",
+            "/etc/default/kubelet/extra-args.env",
+            'KUBELET_EXTRA_ARGS=""\n',
+            why="place for the operator's own flags",
+        )
     yield Service(
         "configure-components/kubelet/enable",
         ("kubelet.service",),
-        (f"{UNITS}/kubelet.service", f"{UNITS}/kubelet.service.d/10-kubeadm.conf"),
+        (unit, f"{drop_ins}/10-kubeadm.conf"),
         started=False,
         why="it starts in chapter kubelet-start, when it has a configuration",
     )
-    if "crictl" in names:
-        yield File("configure-components/crictl", "/etc/crictl.yaml", f"runtime-endpoint: unix://{SOCKET}\n")
-    if node.is_control_plane:
-        yield from _user_files(cluster)
 
 
 def _user_files(cluster: Cluster) -> Iterator[Step]:
     for path, content in cluster.files.items():
-        parent = quote(str(PurePosixPath(path).parent))
-        yield Command(
-            f"configure-components/directory{path}",
-            f"make the directory {parent}",
-            f"mkdir -p {parent}\n",
-            # A directory that is there belongs to somebody else, who knows its mode.
-            Check(f"{parent} to be there", f"[ -d {parent} ] || {{ echo 'it is missing'; exit 1; }}\n"),
-            idempotent=True,
+        yield _directory(
+            f"configure-components/directory{path}", str(PurePosixPath(path).parent), "a file goes there"
         )
-        yield File(f"configure-components/files{path}", path, content, why="the inventory brings it")
+        secret = any(mark in content for mark in SECRET_MARKS)
+        yield File(
+            f"configure-components/files{path}",
+            path,
+            content,
+            0o600 if secret else 0o644,
+            secret=secret,
+            why="the inventory brings it",
+        )
+
+
+def _volumes(cluster: Cluster) -> Iterator[Step]:
+    """Directories that static pods mount; the kubelet would make them, and the first look into them would be later."""
+    volumes = (
+        volume
+        for component in (cluster.api_server, cluster.controller_manager, cluster.scheduler)
+        for volume in component.extra_volumes
+        if volume.path_type == "DirectoryOrCreate"
+    )
+    for path in dict.fromkeys(volume.host_path.rstrip("/") for volume in volumes):
+        yield _directory(f"configure-components/volumes{path}", path, "a static pod mounts it")
+
+
+def _directory(step: str, path: str, why: str) -> Command:
+    """A directory that is there belongs to somebody else, who knows its mode."""
+    folder = quote(path)
+    return Command(
+        step,
+        f"make the directory {folder}",
+        f"mkdir -p {folder}\n",
+        Check(f"{folder} to be there", f"[ -d {folder} ] || {{ echo 'it is missing'; exit 1; }}\n"),
+        idempotent=True,
+        why=why,
+    )
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
@@ -156,6 +218,14 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
         f"[ -S {SOCKET} ] || {{ echo 'no socket'; exit 1; }}\n",
         hint="journalctl -u containerd",
     )
+    yield Check(
+        "the kubelet to be enabled",
+        "systemctl is-enabled --quiet kubelet || { echo 'it is not'; exit 1; }\n",
+        hint="systemctl enable kubelet",
+    )
+    if node.is_control_plane:
+        for path in cluster.files:
+            yield Check(f"{path} to be there", f"[ -f {quote(path)} ] || {{ echo 'it is missing'; exit 1; }}\n")
 
 
 CONFIGURE_COMPONENTS = Chapter(

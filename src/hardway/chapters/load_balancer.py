@@ -4,16 +4,20 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
-from hardway.steps import Check, File, Service, Step
+from hardway.steps import Check, Command, File, Packages, Step
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
+UNIT = "haproxy.service"
 
 
 def haproxy(cluster: Cluster) -> str:
     """haproxy.cfg: TCP through, health by /readyz of each API server."""
     servers = "".join(
-        f"    server {node.host_name} {node.address}:{node.bind_port}\n" for node in cluster.control_planes
+        f"    server {node.host_name} {_host(node.address)}:{node.bind_port}\n" for node in cluster.control_planes
     )
+    ipv6 = ":" in cluster.balancer.address
+    # Without anonymous requests an API server that is ready answers 401.
+    anonymous = cluster.api_server.extra_args.get("anonymous-auth") != "false"
     return f"""\
 global
     log /dev/log local0
@@ -30,9 +34,12 @@ defaults
     timeout client 1h
     timeout server 1h
     timeout check 3s
+    # A server that does not take a connection is not insisted on.
+    retries 2
+    option redispatch
 
 frontend kube-apiserver
-    bind :{cluster.balancer.port}
+    bind {"[::]" if ipv6 else ""}:{cluster.balancer.port}{" v4v6" if ipv6 else ""}
     default_backend kube-apiserver
 
 backend kube-apiserver
@@ -40,25 +47,55 @@ backend kube-apiserver
     # The question carries no credential and the answer decides nothing but where to send bytes: the clients verify
     # the server's certificate themselves. So the check does not need the CA, which does not exist yet.
     option httpchk GET /readyz
-    http-check expect status 200
-    # A dead API server loses its connections at once, so that clients turn to another one.
+    http-check expect status {"200" if anonymous else "200,401"}
+    # One yes is enough: the first master is served as soon as it is ready. A dead API server loses its connections
+    # at once, so that clients turn to another one.
     default-server check check-ssl verify none inter 500ms fall 3 rise 1 on-marked-down shutdown-sessions
 {servers}"""
 
 
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def accepts(cluster: Cluster, node: Node) -> Check:
+    """The frontend listens; whether a master answers behind it is another question."""
+    return Check(
+        "the balancer to accept connections",
+        f"(exec 3<>/dev/tcp/{node.address}/{cluster.balancer.port}) 2>/dev/null || {{ echo 'refused'; exit 1; }}\n",
+        hint=f"journalctl -u haproxy; haproxy -c -f {CONFIG}",
+    )
+
+
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    yield Packages("load-balancer/packages", ("haproxy",), node.facts.os_family, why="it balances TCP, and is small")
     yield File(
         "load-balancer/config", CONFIG, haproxy(cluster), why="one address for the API, whichever master lives"
     )
-    yield Service("load-balancer/start", ("haproxy.service",), (CONFIG,))
+    yield Command(
+        "load-balancer/start",
+        "check the configuration, then start the balancer or let it read it",
+        f"haproxy -q -c -f {CONFIG}\n"
+        f"systemctl enable -q {UNIT}\n"
+        # A reload keeps the connections that go through it.
+        f"systemctl reload-or-restart {UNIT} || {{ journalctl --no-pager -n 20 -u {UNIT} >&2; exit 1; }}\n",
+        Check(
+            "the balancer to run with its newest configuration",
+            f"systemctl is-enabled --quiet {UNIT} || {{ echo 'not enabled'; exit 1; }}\n"
+            f"systemctl is-active --quiet {UNIT} || {{ echo 'not active'; exit 1; }}\n"
+            # A reload leaves ActiveEnterTimestamp alone, and is a change of state.
+            f'since="$(systemctl show --timestamp=us+utc -P StateChangeTimestamp {UNIT})"\n'
+            f'[ -z "$(find {CONFIG} -newermt "$since" 2>/dev/null)" ] ||'
+            " { echo 'it runs with an older one'; exit 1; }\n",
+        ),
+        idempotent=True,
+        watches=(CONFIG,),
+        why="a wrong configuration is refused while the running one goes on",
+    )
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
-    yield Check(
-        "the balancer to accept connections",
-        f"(exec 3<>/dev/tcp/{node.address}/{cluster.balancer.port}) 2>/dev/null || {{ echo 'refused'; exit 1; }}\n",
-        hint="journalctl -u haproxy; haproxy -c -f /etc/haproxy/haproxy.cfg",
-    )
+    yield accepts(cluster, node)
 
 
 LOAD_BALANCER = Chapter("load-balancer", "Balancer of the API", (3,), steps=steps, checks=checks)

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.install_components import UNITS
+from hardway.chapters.components import CNI_BIN, UNITS
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Directory, File, Service, Step
 
 CNI_CONFIG = "/etc/cni/net.d/10-hardway.conflist"
 ROUTES = "/etc/default/hardway-pod-routes/routes.sh"
 ROUTES_UNIT = "hardway-pod-routes.service"
+PLUGINS = ("bridge", "host-local", "portmap", "loopback")
+"""Those of the list below, and loopback, which containerd calls for every pod without being told to."""
 
 
 def cni_config(node: Node) -> str:
@@ -39,18 +42,18 @@ def cni_config(node: Node) -> str:
 
 def routes(cluster: Cluster, node: Node) -> str:
     """Script that leads the pod networks of the other nodes to them."""
+    ipv6 = ":" in node.pod_cidr
+    command, tables = ("ip -6", "ip6tables") if ipv6 else ("ip", "iptables")
     lines = [
-        f"ip route replace {other.pod_cidr} via {other.address}\n"
+        f"{command} route replace {other.pod_cidr} via {other.address}\n"
         for other in cluster.kubernetes_nodes
         if other != node and other.pod_cidr
     ]
-    outside = f"-s {node.pod_cidr}"
-    pods = cluster.network.cidr
+    rule = f"POSTROUTING -s {node.pod_cidr} ! -d {cluster.network.cidr} -j MASQUERADE"
     masquerade = (
-        # Pods reach what is outside the pod network with the node's address; among themselves they keep their own.
-        f"iptables -w -t nat -C POSTROUTING {outside} ! -d {pods} -j MASQUERADE 2>/dev/null ||\n"
-        f"  iptables -w -t nat -A POSTROUTING {outside} ! -d {pods} -j MASQUERADE\n"
-        if pods and ":" not in node.pod_cidr
+        "# Pods reach what is outside the pod network with the node's address; among themselves they keep their own.\n"
+        f"{tables} -w -t nat -C {rule} 2>/dev/null ||\n  {tables} -w -t nat -A {rule}\n"
+        if cluster.network.cidr
         else ""
     )
     return "#!/bin/sh\nset -eu\n" + "".join(lines) + masquerade
@@ -78,20 +81,35 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield File(
         "network/cni/config", CNI_CONFIG, cni_config(node), why="with it the kubelet reports the node as Ready"
     )
-    yield Directory("network/routes/directory", "/etc/default/hardway-pod-routes")
-    yield File("network/routes/script", ROUTES, routes(cluster, node), 0o755)
+    yield Directory("network/routes/directory", str(PurePosixPath(ROUTES).parent))
+    yield File(
+        "network/routes/script", ROUTES, routes(cluster, node), 0o755, why="the nodes are each other's routers"
+    )
     yield File("network/routes/unit", f"{UNITS}/{ROUTES_UNIT}", UNIT, why="routes are gone after a reboot")
-    yield Service("network/routes", (ROUTES_UNIT,), (ROUTES, f"{UNITS}/{ROUTES_UNIT}"))
+    yield Service(
+        "network/routes",
+        (ROUTES_UNIT,),
+        (ROUTES, f"{UNITS}/{ROUTES_UNIT}"),
+        why="a route that is there already is replaced by itself",
+    )
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     if cluster.network.kind != "bridge":
         return
+    plugins = " ".join(f"{CNI_BIN}/{name}" for name in PLUGINS)
+    yield Check(
+        "the network plugins to be in place",
+        f'for file in {plugins}; do\n  [ -x "$file" ] || {{ echo "$file is missing"; exit 1; }}\ndone\n',
+        hint="the component cni-plugins brings them: hardway apply --only install-components",
+    )
+    command = "ip -6" if ":" in node.pod_cidr else "ip"
     for other in cluster.kubernetes_nodes:
-        if other != node:
+        if other != node and other.pod_cidr:
             yield Check(
                 f"pods of {other.name} to be reachable by a route",
-                f"ip route show {other.pod_cidr} | grep -qF 'via {other.address}' || {{ echo 'no route'; exit 1; }}\n",
+                f"{command} route show {other.pod_cidr} | grep -qF 'via {other.address} ' ||"
+                " { echo 'no route'; exit 1; }\n",
                 hint=f"systemctl restart {ROUTES_UNIT}",
             )
 

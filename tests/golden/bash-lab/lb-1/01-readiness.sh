@@ -16,28 +16,3 @@ ip -o addr show | grep -qF ' 10.30.0.10/' || { echo 'no interface has it'; exit 
   fi
   sleep 1
 done
-
-# readiness/dns
-# wait up to 10 s for the names of the cluster to resolve to the inventory's addresses
-deadline=$((SECONDS + 10))
-until (
-while read -r name address; do
-  found="$(getent ahosts "$name" | awk '{ print $1 }' | sort -u | tr '\n' ' ')"
-  case " $found" in *" $address "*) ;;
-    *) echo "$name resolves to ${found:-nothing}, the inventory says $address"; exit 1 ;;
-  esac
-done <<'EOF'
-api.my-first-cluster.example.com 10.30.0.10
-master-1.my-first-cluster.example.com 10.30.0.11
-master-2.my-first-cluster.example.com 10.30.0.12
-master-3.my-first-cluster.example.com 10.30.0.13
-worker-1.my-first-cluster.example.com 10.30.0.21
-lb-1.my-first-cluster.example.com 10.30.0.10
-EOF
-) >/dev/null 2>&1; do
-  if [ "$SECONDS" -ge "$deadline" ]; then
-    echo 'gave up waiting for the names of the cluster to resolve to the inventory'"'"'s addresses' >&2
-    exit 1
-  fi
-  sleep 1
-done

@@ -7,9 +7,3 @@ set -euo pipefail
 # base-os/hostname
 # set the host name to lb-1.my-first-cluster.example.com: host name, node name and etcd member name are one: then no override is needed anywhere
 hostnamectl set-hostname lb-1.my-first-cluster.example.com || { printf '%s\n' lb-1.my-first-cluster.example.com >/etc/hostname; hostname lb-1.my-first-cluster.example.com; }
-
-# base-os/packages
-# install haproxy
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -q
-apt-get install -q -y --no-install-recommends haproxy

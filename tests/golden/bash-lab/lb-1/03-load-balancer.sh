@@ -4,6 +4,12 @@
 # Article: chapter 3
 set -euo pipefail
 
+# load-balancer/packages
+# install haproxy: it balances TCP, and is small
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=120 haproxy
+
 # load-balancer/config
 # one address for the API, whichever master lives
 install -m 0644 /dev/stdin /etc/haproxy/haproxy.cfg <<'EOF'
@@ -22,6 +28,9 @@ defaults
     timeout client 1h
     timeout server 1h
     timeout check 3s
+    # A server that does not take a connection is not insisted on.
+    retries 2
+    option redispatch
 
 frontend kube-apiserver
     bind :6443
@@ -33,7 +42,8 @@ backend kube-apiserver
     # the server's certificate themselves. So the check does not need the CA, which does not exist yet.
     option httpchk GET /readyz
     http-check expect status 200
-    # A dead API server loses its connections at once, so that clients turn to another one.
+    # One yes is enough: the first master is served as soon as it is ready. A dead API server loses its connections
+    # at once, so that clients turn to another one.
     default-server check check-ssl verify none inter 500ms fall 3 rise 1 on-marked-down shutdown-sessions
     server master-1 10.30.0.11:6443
     server master-2 10.30.0.12:6443
@@ -41,7 +51,7 @@ backend kube-apiserver
 EOF
 
 # load-balancer/start
-# enable and start haproxy.service
-systemctl daemon-reload
+# check the configuration, then start the balancer or let it read it: a wrong configuration is refused while the running one goes on
+haproxy -q -c -f /etc/haproxy/haproxy.cfg
 systemctl enable -q haproxy.service
-systemctl restart haproxy.service || { journalctl --no-pager -n 20 -u haproxy.service >&2; exit 1; }
+systemctl reload-or-restart haproxy.service || { journalctl --no-pager -n 20 -u haproxy.service >&2; exit 1; }

@@ -30,7 +30,7 @@ log() { logger -t runc-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(runc --version | awk 'NR == 1 { print $NF }' 2>/dev/null || true)"
+current="$({ runc --version | awk 'NR == 1 { print $NF }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -42,11 +42,11 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading runc from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/${COMPONENT_VERSION}/runc.sha256sum" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/${COMPONENT_VERSION}/runc.sha256sum" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
@@ -57,6 +57,7 @@ log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/runc/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/runc-install.service <<'EOF'
 [Unit]
 Description=Install and update runc
@@ -97,7 +98,7 @@ log() { logger -t containerd-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(containerd --version | awk '{ print $3 }' 2>/dev/null || true)"
+current="$({ containerd --version | awk '{ print $3 }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -109,25 +110,27 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading containerd from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/v${COMPONENT_VERSION#v}/containerd-${COMPONENT_VERSION#v}-linux-amd64.tar.gz.sha256sum" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/v${COMPONENT_VERSION#v}/containerd-${COMPONENT_VERSION#v}-linux-amd64.tar.gz.sha256sum" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
 printf '%s  %s\n' "$sum" "$work/$file" | sha256sum --quiet --strict -c -
+log "[INFO] extracting files"
 mkdir "$work/files"
 tar -xzf "$work/$file" -C "$work/files" --no-same-owner
 log "[INFO] installing"
-for binary in "$work/files/"bin/containerd "$work/files/"bin/containerd-shim* "$work/files/"bin/ctr; do
+for binary in "$work/files/"bin/containerd-shim* "$work/files/"bin/ctr "$work/files/"bin/containerd; do
   install -m 755 "$binary" /usr/local/bin/
 done
 log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/containerd/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/containerd-install.service <<'EOF'
 [Unit]
 Description=Install and update containerd
@@ -168,7 +171,7 @@ log() { logger -t kubelet-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(kubelet --version | awk '{ print $2 }' 2>/dev/null || true)"
+current="$({ kubelet --version | awk '{ print $2 }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -180,11 +183,11 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading kubelet from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/${COMPONENT_VERSION}/bin/linux/amd64/kubelet.sha256" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/${COMPONENT_VERSION}/bin/linux/amd64/kubelet.sha256" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
@@ -195,6 +198,7 @@ log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/kubelet/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/kubelet-install.service <<'EOF'
 [Unit]
 Description=Install and update kubelet
@@ -235,7 +239,7 @@ log() { logger -t etcd-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(etcd --version | awk '/etcd Version:/ { print $3 }' 2>/dev/null || true)"
+current="$({ etcd --version | awk '/etcd Version:/ { print $3 }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -247,25 +251,27 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading etcd from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/${COMPONENT_VERSION}/SHA256SUMS" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/${COMPONENT_VERSION}/SHA256SUMS" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
 printf '%s  %s\n' "$sum" "$work/$file" | sha256sum --quiet --strict -c -
+log "[INFO] extracting files"
 mkdir "$work/files"
 tar -xzf "$work/$file" -C "$work/files" --no-same-owner
 log "[INFO] installing"
-for binary in "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcd "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcdctl "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcdutl; do
+for binary in "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcdctl "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcdutl "$work/files/"etcd-${COMPONENT_VERSION}-linux-amd64/etcd; do
   install -m 755 "$binary" /usr/local/bin/
 done
 log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/etcd/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/etcd-install.service <<'EOF'
 [Unit]
 Description=Install and update etcd
@@ -306,7 +312,7 @@ log() { logger -t kubectl-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(kubectl version --client | awk '/Client Version/ { print $3 }' 2>/dev/null || true)"
+current="$({ kubectl version --client | awk '/Client Version/ { print $3 }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -318,11 +324,11 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading kubectl from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/${COMPONENT_VERSION}/bin/linux/amd64/kubectl.sha256" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/${COMPONENT_VERSION}/bin/linux/amd64/kubectl.sha256" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
@@ -333,6 +339,7 @@ log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/kubectl/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/kubectl-install.service <<'EOF'
 [Unit]
 Description=Install and update kubectl
@@ -352,7 +359,7 @@ EOF
 install -d -m 0755 -o root -g root /etc/default/cni-plugins
 
 # install-components/cni-plugins/target
-# make the directory /opt/cni/bin
+# make the directory /opt/cni/bin: containerd looks for network plugins there
 install -d -m 0755 -o root -g root /opt/cni/bin
 
 # install-components/cni-plugins/env
@@ -377,7 +384,7 @@ log() { logger -t cni-plugins-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$(/opt/cni/bin/bridge --version 2>&1 | awk '/version/ { print $NF }' 2>/dev/null || true)"
+current="$({ /opt/cni/bin/bridge --version 2>&1 | awk '/version/ { print $NF }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
@@ -389,25 +396,27 @@ file="${url##*/}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading cni-plugins from $REPOSITORY/$url"
-curl -fsSL --retry 3 "$REPOSITORY/$url" -o "$work/$file"
+curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/$url" -o "$work/$file"
 sum="${SHA256:-}"
 if [ -z "$sum" ]; then
   log "[INFO] downloading the checksum file"
-  curl -fsSL --retry 3 "$REPOSITORY/${COMPONENT_VERSION}/cni-plugins-linux-amd64-${COMPONENT_VERSION}.tgz.sha256" -o "$work/checksums"
+  curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000 "$REPOSITORY/${COMPONENT_VERSION}/cni-plugins-linux-amd64-${COMPONENT_VERSION}.tgz.sha256" -o "$work/checksums"
   sum="$(awk -v file="$file" 'NF == 1 || $2 == file || $2 == "*" file { print $1; exit }' "$work/checksums")"
 fi
 log "[INFO] verifying the checksum"
 printf '%s  %s\n' "$sum" "$work/$file" | sha256sum --quiet --strict -c -
+log "[INFO] extracting files"
 mkdir "$work/files"
 tar -xzf "$work/$file" -C "$work/files" --no-same-owner
 log "[INFO] installing"
-for binary in "$work/files/"./*; do
+for binary in "$work/files/"[!b]* "$work/files/"b*; do
   install -m 755 "$binary" /opt/cni/bin/
 done
 log "[INFO] updated to ${COMPONENT_VERSION#v}"
 EOF
 
 # install-components/cni-plugins/unit
+# a machine whose binary is lost gets it again at boot
 install -m 0644 /dev/stdin /usr/lib/systemd/system/cni-plugins-install.service <<'EOF'
 [Unit]
 Description=Install and update cni-plugins

@@ -7,226 +7,197 @@ set -euo pipefail
 
 # preflight
 # ask everything that kubeadm's preflight asks: a node that is not fit is better refused before anything is on it
-if ! (
 failed=0
-if ! reason="$([ "$(id -u)" = 0 ] || { echo "it is not"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' IsPrivilegedUser 'the user to be root' "$reason"
+reason="$(
+[ "$UID" = 0 ] || { echo "it is not"; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$([ "$(nproc)" -ge 2 ] || { echo "there is $(nproc)"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' NumCPU 'at least 2 processors' "$reason"
+  echo '[ERROR IsPrivilegedUser] the user to be root:' "$reason"
+}
+reason="$(
+[ "$(nproc)" -ge 2 ] || { echo "there is $(nproc)"; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$(mb="$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
-[ "$mb" -ge 1700 ] || { echo "there are $mb MB"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Mem 'at least 1700 MB of memory' "$reason"
+  echo '[ERROR NumCPU] at least 2 processors:' "$reason"
+}
+reason="$(
+while read -r name kb _; do
+  [ "$name" = MemTotal: ] || continue
+  [ "$((kb / 1024))" -ge 1700 ] || { echo "there are $((kb / 1024)) MB"; exit 1; }
+done </proc/meminfo
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Mem] at least 1700 MB of memory:' "$reason"
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :6443")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-6443 'port 6443 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Port-6443] port 6443 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :6443'"'"' tells by whom'
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10259")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10259 'port 10259 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Port-10259] port 10259 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :10259'"'"' tells by whom'
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10257")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10257 'port 10257 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10250 'port 10250 to be free' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Port-10257] port 10257 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :10257'"'"' tells by whom'
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :2379")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-2379 'port 2379 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Port-2379] port 2379 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :2379'"'"' tells by whom'
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :2380")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-2380 'port 2380 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || { echo "it is off"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileContent--proc-sys-net-ipv4-ip_forward 'forwarding to be on' "$reason"
-  failed=1
-fi
-if ! reason="$(command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-conntrack 'conntrack to be in PATH' "$reason"
-  failed=1
-fi
-if ! reason="$(command -v ip >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-ip 'ip to be in PATH' "$reason"
-  failed=1
-fi
-if ! reason="$(command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-iptables 'iptables to be in PATH' "$reason"
-  failed=1
-fi
-if ! reason="$(command -v mount >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-mount 'mount to be in PATH' "$reason"
-  failed=1
-fi
-if ! reason="$(command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-nsenter 'nsenter to be in PATH' "$reason"
-  failed=1
-fi
-if ! reason="$([ -e /sys/fs/cgroup/cgroup.controllers ] && exit 0
-for name in cpu cpuacct cpuset devices freezer memory pids; do
-  grep -q "^${name}[[:space:]].*[[:space:]]1$" /proc/cgroups || { echo "no cgroup $name"; exit 1; }
-done
-)"; then
-  printf '[ERROR %s] %s: %s\n' SystemVerification 'the cgroups that the kubelet needs' "$reason"
-  failed=1
-fi
-if ! reason="$([ -S /var/run/containerd/containerd.sock ] && systemctl is-active --quiet containerd || { echo 'it does not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' CRI 'the container runtime to answer' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ls -A /var/lib/etcd 2>/dev/null)" ] || { echo "it is not"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' DirAvailable--var-lib-etcd '/var/lib/etcd to be empty' "$reason"
-  failed=1
-fi
-[ "$failed" = 0 ] || exit 1
-) >/dev/null 2>&1; then
-failed=0
-if ! reason="$([ "$(id -u)" = 0 ] || { echo "it is not"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' IsPrivilegedUser 'the user to be root' "$reason"
-  failed=1
-fi
-if ! reason="$([ "$(nproc)" -ge 2 ] || { echo "there is $(nproc)"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' NumCPU 'at least 2 processors' "$reason"
-  failed=1
-fi
-if ! reason="$(mb="$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)"
-[ "$mb" -ge 1700 ] || { echo "there are $mb MB"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Mem 'at least 1700 MB of memory' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :6443")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-6443 'port 6443 to be free' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :10259")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10259 'port 10259 to be free' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :10257")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10257 'port 10257 to be free' "$reason"
-  failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR Port-2380] port 2380 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :2380'"'"' tells by whom'
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-10250 'port 10250 to be free' "$reason"
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :2379")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-2379 'port 2379 to be free' "$reason"
+  echo '[ERROR Port-10250] port 10250 to be free:' "$reason"
+  echo 'hint: ss -ltnp '"'"'sport = :10250'"'"' tells by whom'
+}
+reason="$(
+[ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] || exit 0
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+echo 'it exists'
+exit 1
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
-[ -z "$(ss -Hltn "sport = :2380")" ] || { echo "it is in use"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' Port-2380 'port 2380 to be free' "$reason"
+  echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml] /etc/kubernetes/manifests/kube-apiserver.yaml to be absent:' "$reason"
+  echo 'hint: an earlier cluster left it: reset this node first'
+}
+reason="$(
+[ -e /etc/kubernetes/manifests/kube-controller-manager.yaml ] || exit 0
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+echo 'it exists'
+exit 1
+)" || {
   failed=1
-fi
-if ! reason="$([ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || { echo "it is off"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileContent--proc-sys-net-ipv4-ip_forward 'forwarding to be on' "$reason"
+  echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml] /etc/kubernetes/manifests/kube-controller-manager.yaml to be absent:' "$reason"
+  echo 'hint: an earlier cluster left it: reset this node first'
+}
+reason="$(
+[ -e /etc/kubernetes/manifests/kube-scheduler.yaml ] || exit 0
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+echo 'it exists'
+exit 1
+)" || {
   failed=1
-fi
-if ! reason="$(command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-conntrack 'conntrack to be in PATH' "$reason"
+  echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml] /etc/kubernetes/manifests/kube-scheduler.yaml to be absent:' "$reason"
+  echo 'hint: an earlier cluster left it: reset this node first'
+}
+reason="$(
+[ -e /etc/kubernetes/manifests/etcd.yaml ] || exit 0
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+echo 'it exists'
+exit 1
+)" || {
   failed=1
-fi
-if ! reason="$(command -v ip >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-ip 'ip to be in PATH' "$reason"
+  echo '[ERROR FileAvailable--etc-kubernetes-manifests-etcd.yaml] /etc/kubernetes/manifests/etcd.yaml to be absent:' "$reason"
+  echo 'hint: an earlier cluster left it: reset this node first'
+}
+reason="$(
+[ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] || { echo "it is not"; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$(command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-iptables 'iptables to be in PATH' "$reason"
+  echo '[ERROR FileContent--proc-sys-net-ipv4-ip_forward] /proc/sys/net/ipv4/ip_forward to be 1:' "$reason"
+  echo 'hint: sysctl --system; article chapter 7'
+}
+reason="$(
+[ -S /var/run/containerd/containerd.sock ] || { echo 'there is no socket /var/run/containerd/containerd.sock'; exit 1; }
+command -v socat >/dev/null || exit 0
+socat -u /dev/null UNIX-CONNECT:/var/run/containerd/containerd.sock 2>/dev/null || { echo 'nobody listens on /var/run/containerd/containerd.sock'; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$(command -v mount >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-mount 'mount to be in PATH' "$reason"
+  echo '[ERROR CRI] the container runtime to answer:' "$reason"
+  echo 'hint: journalctl -u containerd'
+}
+reason="$(
+command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$(command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' FileExisting-nsenter 'nsenter to be in PATH' "$reason"
+  echo '[ERROR FileExisting-conntrack] conntrack to be in PATH:' "$reason"
+}
+reason="$(
+command -v ip >/dev/null || { echo 'it is not'; exit 1; }
+)" || {
   failed=1
-fi
-if ! reason="$([ -e /sys/fs/cgroup/cgroup.controllers ] && exit 0
-for name in cpu cpuacct cpuset devices freezer memory pids; do
-  grep -q "^${name}[[:space:]].*[[:space:]]1$" /proc/cgroups || { echo "no cgroup $name"; exit 1; }
+  echo '[ERROR FileExisting-ip] ip to be in PATH:' "$reason"
+}
+reason="$(
+command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
+)" || {
+  failed=1
+  echo '[ERROR FileExisting-iptables] iptables to be in PATH:' "$reason"
+}
+reason="$(
+command -v mount >/dev/null || { echo 'it is not'; exit 1; }
+)" || {
+  failed=1
+  echo '[ERROR FileExisting-mount] mount to be in PATH:' "$reason"
+}
+reason="$(
+command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
+)" || {
+  failed=1
+  echo '[ERROR FileExisting-nsenter] nsenter to be in PATH:' "$reason"
+}
+reason="$(
+release="$(uname -r)"
+case "$release" in
+  3.[1-9][0-9]* | [4-9].*.* | [1-9][0-9].*.*) ;;
+  *) echo "kernel $release is too old"; exit 1 ;;
+esac
+for file in /proc/config.gz "/boot/config-$release" "/usr/lib/modules/$release/config"; do
+  [ -r "$file" ] || continue
+  missing="$(zcat -f "$file" | awk -F= -v wanted='NAMESPACES NET_NS PID_NS IPC_NS UTS_NS CGROUPS CGROUP_CPUACCT CGROUP_DEVICE CGROUP_FREEZER CGROUP_PIDS CGROUP_SCHED CPUSETS MEMCG INET EXT4_FS PROC_FS NETFILTER_XT_TARGET_REDIRECT|IP_NF_TARGET_REDIRECT NETFILTER_XT_MATCH_COMMENT FAIR_GROUP_SCHED' '
+    /^CONFIG_[A-Z0-9_]+=[my]/ { set[substr($1, 8)] = 1 }
+    END { n = split(wanted, list, " "); for (i = 1; i <= n; i++) { m = split(list[i], names, "|"); ok = 0
+      for (j = 1; j <= m; j++) ok = ok || names[j] in set; if (!ok) printf " %s", list[i] } }')"
+  [ -z "$missing" ] || { echo "the kernel lacks$missing"; exit 1; }
+  break
 done
-)"; then
-  printf '[ERROR %s] %s: %s\n' SystemVerification 'the cgroups that the kubelet needs' "$reason"
-  failed=1
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  have=" $(cat /sys/fs/cgroup/cgroup.controllers) "
+  set -- cpu cpuset memory pids
+else
+  have=" $(awk '!/^#/ && $4 != 0 { print $1 }' /proc/cgroups | tr '\n' ' ')"
+  set -- cpu cpuacct cpuset devices freezer memory pids
 fi
-if ! reason="$([ -S /var/run/containerd/containerd.sock ] && systemctl is-active --quiet containerd || { echo 'it does not'; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' CRI 'the container runtime to answer' "$reason"
+for name in "$@"; do
+  case "$have" in *" $name "*) ;; *) echo "there is no cgroup controller $name"; exit 1 ;; esac
+done
+)" || {
   failed=1
-fi
-if ! reason="$([ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
-[ ! -e /etc/kubernetes/pki/ca.crt ] || exit 0
+  echo '[ERROR SystemVerification] the kernel and the cgroups that the kubelet needs:' "$reason"
+}
+reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ls -A /var/lib/etcd 2>/dev/null)" ] || { echo "it is not"; exit 1; }
-)"; then
-  printf '[ERROR %s] %s: %s\n' DirAvailable--var-lib-etcd '/var/lib/etcd to be empty' "$reason"
+)" || {
   failed=1
-fi
+  echo '[ERROR DirAvailable--var-lib-etcd] /var/lib/etcd to be empty:' "$reason"
+  echo 'hint: data of another cluster: reset this node first'
+}
 [ "$failed" = 0 ] || exit 1
-fi

@@ -18,25 +18,23 @@ ip -o addr show | grep -qF ' 10.30.0.12/' || { echo 'no interface has it'; exit 
 done
 
 # readiness/dns
-# wait up to 10 s for the names of the cluster to resolve to the inventory's addresses
+# wait up to 10 s for the name of the API to resolve to the balancer's address
 deadline=$((SECONDS + 10))
 until (
 while read -r name address; do
-  found="$(getent ahosts "$name" | awk '{ print $1 }' | sort -u | tr '\n' ' ')"
-  case " $found" in *" $address "*) ;;
-    *) echo "$name resolves to ${found:-nothing}, the inventory says $address"; exit 1 ;;
+  found="$(getent ahosts "$name")"
+  case $'\n'"$found" in
+    *$'\n'"$address "*) ;;
+    *) found="${found%%[[:space:]]*}"
+      echo "$name resolves to ${found:-nothing}, the inventory says $address"
+      exit 1 ;;
   esac
 done <<'EOF'
 api.my-first-cluster.example.com 10.30.0.10
-master-1.my-first-cluster.example.com 10.30.0.11
-master-2.my-first-cluster.example.com 10.30.0.12
-master-3.my-first-cluster.example.com 10.30.0.13
-worker-1.my-first-cluster.example.com 10.30.0.21
-lb-1.my-first-cluster.example.com 10.30.0.10
 EOF
 ) >/dev/null 2>&1; do
   if [ "$SECONDS" -ge "$deadline" ]; then
-    echo 'gave up waiting for the names of the cluster to resolve to the inventory'"'"'s addresses' >&2
+    echo 'gave up waiting for the name of the API to resolve to the balancer'"'"'s address' >&2
     exit 1
   fi
   sleep 1

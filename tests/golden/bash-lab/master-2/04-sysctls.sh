@@ -18,5 +18,5 @@ net.ipv4.ip_forward=1
 EOF
 
 # sysctls/apply
-# set them now
-for file in /etc/sysctl.d/99-br-netfilter.conf /etc/sysctl.d/99-network.conf; do sysctl -q -p "$file"; done
+# set them now: the files are read at boot only
+sysctl -q -p /etc/sysctl.d/99-br-netfilter.conf /etc/sysctl.d/99-network.conf

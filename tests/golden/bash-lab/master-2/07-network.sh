@@ -51,12 +51,14 @@ EOF
 install -d -m 0755 -o root -g root /etc/default/hardway-pod-routes
 
 # network/routes/script
+# the nodes are each other's routers
 install -m 0755 /dev/stdin /etc/default/hardway-pod-routes/routes.sh <<'EOF'
 #!/bin/sh
 set -eu
 ip route replace 10.244.0.0/24 via 10.30.0.11
 ip route replace 10.244.2.0/24 via 10.30.0.13
 ip route replace 10.244.3.0/24 via 10.30.0.21
+# Pods reach what is outside the pod network with the node's address; among themselves they keep their own.
 iptables -w -t nat -C POSTROUTING -s 10.244.1.0/24 ! -d 10.244.0.0/16 -j MASQUERADE 2>/dev/null ||
   iptables -w -t nat -A POSTROUTING -s 10.244.1.0/24 ! -d 10.244.0.0/16 -j MASQUERADE
 EOF
@@ -78,7 +80,7 @@ WantedBy=multi-user.target
 EOF
 
 # network/routes
-# enable and start hardway-pod-routes.service
+# enable and start hardway-pod-routes.service: a route that is there already is replaced by itself
 systemctl daemon-reload
 systemctl enable -q hardway-pod-routes.service
 systemctl restart hardway-pod-routes.service || { journalctl --no-pager -n 20 -u hardway-pod-routes.service >&2; exit 1; }

@@ -9,7 +9,7 @@ set -euo pipefail
 hostnamectl set-hostname worker-1.my-first-cluster.example.com || { printf '%s\n' worker-1.my-first-cluster.example.com >/etc/hostname; hostname worker-1.my-first-cluster.example.com; }
 
 # base-os/packages
-# install conntrack, socat, jq, tree, curl, openssl, ebtables, ethtool, python3-minimal
+# install conntrack, socat, jq, tree, curl, openssl, ca-certificates, ethtool, kmod, iptables, iproute2, procps, ebtables: the kubelet calls conntrack, socat and iptables; the chapters call jq, curl and openssl
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -q -y --no-install-recommends conntrack socat jq tree curl openssl ebtables ethtool python3-minimal
+apt-get install -q -y --no-install-recommends --no-upgrade -o DPkg::Lock::Timeout=120 conntrack socat jq tree curl openssl ca-certificates ethtool kmod iptables iproute2 procps ebtables

@@ -17,6 +17,7 @@ install -d -m 0755 -o root -g root /etc/containerd/conf.d
 install -d -m 0755 -o root -g root /etc/containerd/certs.d
 
 # configure-components/containerd/config
+# settings stand in one imported file: a second one would replace all of it
 install -m 0644 /dev/stdin /etc/containerd/config.toml <<'EOF'
 version = 2
 imports = ["/etc/containerd/conf.d/*.toml"]
@@ -42,6 +43,7 @@ config_path = "/etc/containerd/certs.d/"
 EOF
 
 # configure-components/containerd/unit
+# containers outlive a restart of containerd (KillMode) and have cgroups of their own (Delegate)
 install -m 0644 /dev/stdin /usr/lib/systemd/system/containerd.service <<'EOF'
 [Unit]
 Description=containerd container runtime
@@ -66,7 +68,7 @@ WantedBy=multi-user.target
 EOF
 
 # configure-components/containerd/start
-# enable and start containerd.service
+# enable and start containerd.service: it reads its configuration when it starts
 systemctl daemon-reload
 systemctl enable -q containerd.service
 systemctl restart containerd.service || { journalctl --no-pager -n 20 -u containerd.service >&2; exit 1; }
@@ -75,11 +77,8 @@ systemctl restart containerd.service || { journalctl --no-pager -n 20 -u contain
 # make the directory /usr/lib/systemd/system/kubelet.service.d
 install -d -m 0755 -o root -g root /usr/lib/systemd/system/kubelet.service.d
 
-# configure-components/kubelet/defaults
-# make the directory /etc/default/kubelet
-install -d -m 0755 -o root -g root /etc/default/kubelet
-
 # configure-components/kubelet/unit
+# it is restarted for ever, as kubeadm's is
 install -m 0644 /dev/stdin /usr/lib/systemd/system/kubelet.service <<'EOF'
 [Unit]
 Description=kubelet: The Kubernetes Node Agent
@@ -106,6 +105,10 @@ EnvironmentFile=-/etc/default/kubelet/extra-args.env
 ExecStart=
 ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
 EOF
+
+# configure-components/kubelet/defaults
+# make the directory /etc/default/kubelet
+install -d -m 0755 -o root -g root /etc/default/kubelet
 
 # configure-components/kubelet/extra-args
 # place for the operator's own flags

@@ -1,0 +1,158 @@
+"""kubeadm's preflight questions, with kubeadm's names.
+
+Source: kubeadm v1.30.4 `app/preflight/checks.go` (InitNodeChecks, JoinNodeChecks, addCommonChecks). The names in `key`
+are what ignorePreflightErrors lists. Left out: KubernetesVersion (it compares with kubeadm's own version),
+ExternalEtcdVersion (etcd is stacked), ImagePull (an action; the kubelet pulls). Added: firewalld on workers.
+
+kubeadm asks once, before it does anything; we ask again on every run. So what can only be asked of an empty node is
+answered yes by a node that belongs to this cluster already, which its kubelet's kubeconfig tells.
+"""
+
+from collections.abc import Iterator
+
+from hardway.chapters import preflight_system
+from hardway.chapters.sysctls import uses_ipv6
+from hardway.model import Cluster, Node
+from hardway.steps import Check, Severity
+from hardway.steps.shell import quote, words
+
+REQUIRED = ("crictl", "conntrack", "ip", "iptables", "mount", "nsenter")
+WANTED = ("ebtables", "ethtool", "socat", "tc", "touch")
+KUBELET_PORT = 10250
+SCHEDULER_PORT = 10259
+CONTROLLER_MANAGER_PORT = 10257
+ETCD_PORTS = (2379, 2380)
+MANIFESTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+RESET = "an earlier cluster left it: reset this node first"
+
+
+def ask(key: str, name: str, script: str, hint: str = "", severity: Severity = Severity.ERROR) -> Check:
+    """One line of the table."""
+    return Check(name, script, hint, severity, key)
+
+
+def ours(cluster: Cluster) -> str:
+    """Ends the question with yes on a node that has joined this cluster, or whose kubelet is about to."""
+    folder = cluster.paths.kubernetes
+    files = words([f"{folder}/kubelet.conf", f"{folder}/bootstrap-kubelet.conf"])
+    return f"! grep -qsF {quote(f'server: {cluster.endpoint.url}')} {files} || exit 0\n"
+
+
+def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
+    """All questions to this node, by its role; the same as kubeadm's init, join or join --control-plane asks."""
+    yield ask("IsPrivilegedUser", "the user to be root", '[ "$UID" = 0 ] || { echo "it is not"; exit 1; }\n')
+    if node.is_control_plane:
+        yield from preflight_system.size()
+    yield _firewalld(node)
+    yield from _ports(cluster, node)
+    yield from _files(cluster, node)
+    yield from preflight_system.proxies(cluster, node)
+    yield from _forwarding(cluster)
+    yield _runtime(node)
+    yield preflight_system.swap()
+    for name in (*REQUIRED, *WANTED):
+        yield ask(
+            f"FileExisting-{name}",
+            f"{name} to be in PATH",
+            f"command -v {name} >/dev/null || {{ echo 'it is not'; exit 1; }}\n",
+            severity=Severity.ERROR if name in REQUIRED else Severity.WARNING,
+        )
+    yield preflight_system.verification()
+    yield ask(
+        "Hostname",
+        f"the name {node.name} to resolve",
+        f"getent ahosts {quote(node.name)} >/dev/null || {{ echo 'it does not'; exit 1; }}\n",
+        severity=Severity.WARNING,
+    )
+    if "kubelet" not in cluster.downloads:
+        yield preflight_system.kubelet_version(cluster)
+    yield ask(
+        "Service-Kubelet",
+        "kubelet.service to be enabled",
+        "systemctl is-enabled --quiet kubelet 2>/dev/null || { echo 'it is not'; exit 1; }\n",
+        hint="systemctl enable kubelet.service",
+        severity=Severity.WARNING,
+    )
+    if node.is_control_plane:
+        folder = cluster.etcd.data_dir
+        yield ask(
+            f"DirAvailable-{folder.replace('/', '-')}",
+            f"{folder} to be empty",
+            ours(cluster) + f'[ -z "$(ls -A {quote(folder)} 2>/dev/null)" ] || {{ echo "it is not"; exit 1; }}\n',
+            hint="data of another cluster: reset this node first",
+        )
+
+
+def _firewalld(node: Node) -> Check:
+    ports = f"{node.bind_port} and {KUBELET_PORT}" if node.is_control_plane else f"{KUBELET_PORT}"
+    return ask(
+        "Firewalld",
+        "no firewalld in the way",
+        "! systemctl is-active --quiet firewalld 2>/dev/null || { echo 'it is active'; exit 1; }\n",
+        hint=f"open port {ports}, or stop it",
+        severity=Severity.WARNING,
+    )
+
+
+def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
+    masters = (node.bind_port, SCHEDULER_PORT, CONTROLLER_MANAGER_PORT, *ETCD_PORTS)
+    for port in (*(masters if node.is_control_plane else ()), KUBELET_PORT):
+        yield ask(
+            f"Port-{port}",
+            f"port {port} to be free",
+            ours(cluster) + f'[ -z "$(ss -Hltn "sport = :{port}")" ] || {{ echo "it is in use"; exit 1; }}\n',
+            hint=f"ss -ltnp 'sport = :{port}' tells by whom",
+        )
+
+
+def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
+    """What an empty node does not have."""
+    absent: list[str] = []
+    folder = cluster.paths.kubernetes
+    if node.is_control_plane:
+        absent += [f"{cluster.paths.manifests}/{name}.yaml" for name in MANIFESTS]
+    if node != cluster.first_control_plane:
+        absent += [f"{folder}/kubelet.conf", f"{folder}/bootstrap-kubelet.conf"]
+    for path in absent:
+        yield ask(
+            f"FileAvailable-{path.replace('/', '-')}",
+            f"{path} to be absent",
+            f"[ -e {quote(path)} ] || exit 0\n{ours(cluster)}echo 'it exists'\nexit 1\n",
+            hint=RESET,
+        )
+    if not node.is_control_plane:
+        ca = f"{cluster.paths.pki}/ca.crt"
+        yield ask(
+            f"FileAvailable-{ca.replace('/', '-')}",
+            f"{ca} to be absent",
+            # A CA without any kubeconfig is what an interrupted discovery leaves; discovery itself refuses a wrong one.
+            ours(cluster)
+            + f"[ ! -e {quote(ca)} ] || [ ! -e {quote(folder + '/kubelet.conf')} ] || {{ echo 'it exists'; exit 1; }}\n",
+            hint=RESET,
+        )
+
+
+def _forwarding(cluster: Cluster) -> Iterator[Check]:
+    files = ["/proc/sys/net/ipv4/ip_forward"]
+    if uses_ipv6(cluster):
+        files.append("/proc/sys/net/ipv6/conf/default/forwarding")
+    for file in files:
+        yield ask(
+            f"FileContent-{file.replace('/', '-')}",
+            f"{file} to be 1",
+            f'[ "$(cat {file} 2>/dev/null)" = 1 ] || {{ echo "it is not"; exit 1; }}\n',
+            hint="sysctl --system; article chapter 7",
+        )
+
+
+def _runtime(node: Node) -> Check:
+    """kubeadm asks through crictl, which a node need not have: a runtime that takes a connection runs."""
+    socket = node.registration.cri_socket.removeprefix("unix://")
+    return ask(
+        "CRI",
+        "the container runtime to answer",
+        f"[ -S {quote(socket)} ] || {{ echo {quote(f'there is no socket {socket}')}; exit 1; }}\n"
+        "command -v socat >/dev/null || exit 0\n"
+        f"socat -u /dev/null {quote(f'UNIX-CONNECT:{socket}')} 2>/dev/null || {{ echo 'nobody listens on {socket}'; exit 1; }}\n",
+        hint="journalctl -u containerd",
+    )
