@@ -41,5 +41,3 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 CERTS = Chapter(
     "certs", "Certificates", (11, 12, 13, 14, 15), "certs all", "control-plane-prepare certs", steps=steps
 )
-
-KEYS = Chapter("certs/keys", "Private keys of a joining master", (13,), steps=keys)

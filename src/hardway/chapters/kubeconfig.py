@@ -9,7 +9,8 @@ from hardway.pki.kubeconfigs import kubeconfigs
 from hardway.steps import Check, Command, Kubeconfig, Step
 
 
-def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
+    """The private keys of the client certificates; they wait in memory until their kubeconfig takes them in."""
     specs = kubeconfigs(cluster, node)
     yield Command(
         "kubeconfig/keys",
@@ -18,7 +19,11 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         Check("the keys to exist", questions.kubeconfig_keys_made(openssl.KEYS, specs)),
         why="they wait in memory until their kubeconfig takes them in",
     )
-    for spec in specs:
+
+
+def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
+    yield from keys(cluster, node)
+    for spec in kubeconfigs(cluster, node):
         yield Kubeconfig(f"kubeconfig/{spec.name}", spec)
 
 

@@ -1,12 +1,13 @@
 """Masters and workers that join (kubeadm join; article chapters 12-27 in their Join tabs, and 28)."""
 
 from hardway.chapters.approve_serving import APPROVE_SERVING
-from hardway.chapters.certs import CERTS, KEYS
+from hardway.chapters.certs import CERTS
 from hardway.chapters.check_expiration import CHECK_EXPIRATION
 from hardway.chapters.control_plane import CONTROL_PLANE
 from hardway.chapters.discovery import DISCOVERY
 from hardway.chapters.download_certs import DOWNLOAD_CERTS
 from hardway.chapters.etcd_join import ETCD_JOIN
+from hardway.chapters.keys import KEYS
 from hardway.chapters.kubeconfig import KUBECONFIG
 from hardway.chapters.kubelet_start import KUBELET_START
 from hardway.chapters.mark_control_plane import MARK_CONTROL_PLANE
