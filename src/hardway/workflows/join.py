@@ -16,7 +16,8 @@ from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
 from hardway.workflows.stage import After, Stage, first_control_plane, joining_control_planes, workers
 
 JOIN: tuple[Stage, ...] = (
-    Stage(KEYS, joining_control_planes),
+    # While the first master's API server starts; not beside its own keys, which everybody waits for.
+    Stage(KEYS, joining_control_planes, after=(After("kubeconfig", first_control_plane),)),
     Stage(DISCOVERY, joining_control_planes, after=(After("certs", first_control_plane),)),
     Stage(DOWNLOAD_CERTS, joining_control_planes, after=(After("upload-certs", first_control_plane),)),
     Stage(CERTS, joining_control_planes),
