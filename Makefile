@@ -15,13 +15,13 @@ setup: ## install what the checkout needs (packages, .venv)
 up: setup ## bring the lab's cluster up and show it
 	$(HARDWAY) lab up -f $(LAB)
 	$(HARDWAY) apply -f $(LAB)
-	$(HARDWAY) lab exec -f $(LAB) master-1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes
+	$(HARDWAY) lab exec master-1 -- kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes
 	@echo 'a shell on a node:   $(HARDWAY) lab shell master-1'
 	@echo 'is all well?         $(HARDWAY) check -f $(LAB)'
 	@echo 'take it away:        make down'
 
 down: ## remove the lab
-	$(HARDWAY) lab down -f $(LAB)
+	$(HARDWAY) lab down
 
 test: setup lint fast parity lab ## everything that has to be green
 

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,7 +171,7 @@ def test_all_nodes_rebooted(cluster: Harness) -> None:
 def test_lab_leaves_nothing_behind(cluster: Harness) -> None:
     """`lab down` removes mounts, bridge, cgroups, processes and state."""
     found = cluster.lab.processes()
-    cluster.hardway("lab", "down", "--name", "test")
+    subprocess.run([sys.executable, "-m", "hardway.cli", "lab", "down", "--name", "test"], check=True)
 
     assert [name for name, process in found.items() if process.alive] == []
     assert str(cluster.lab.folder) not in Path("/proc/self/mounts").read_text()

@@ -9,17 +9,13 @@ import typer
 
 from hardway.cli import ui
 from hardway.cli.options import File, Json, read
-from hardway.lab.lab import Lab
+from hardway.lab.lab import Lab, recorded
 from hardway.lab.spec import from_cluster
 
 app = typer.Typer(no_args_is_help=True, help="Nodes for trying: systemd-nspawn machines with sshd, on this machine.")
 
 EXAMPLE = Path("examples/lab/cluster.yaml")
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; it is part of every name on the host")]
-
-
-def _lab(file: Path, name: str) -> Lab:
-    return Lab(from_cluster(read(file, None), name))
 
 
 @app.command()
@@ -31,22 +27,21 @@ def up(
     ] = "auto",
 ) -> None:
     """Build what is missing (once) and boot the nodes of the inventory."""
-    lab = _lab(file, name)
-    lab.up(source, ui.say)
+    Lab(from_cluster(read(file, None), name)).up(source, ui.say)
     ui.say(f"next: hardway apply -f {file}")
 
 
 @app.command()
-def down(file: File = EXAMPLE, name: Name = "lab") -> None:
+def down(name: Name = "lab") -> None:
     """Remove the lab: machines, mounts, cgroups, bridge, state. The cache stays."""
-    _lab(file, name).down()
+    recorded(name).down()
     ui.say(f"lab `{name}` is gone")
 
 
 @app.command()
-def status(file: File = EXAMPLE, name: Name = "lab", json: Json = False) -> None:
+def status(name: Name = "lab", json: Json = False) -> None:
     """Show the nodes."""
-    rows = _lab(file, name).status()
+    rows = recorded(name).status()
     if json:
         ui.as_json([{"node": row.host_name, "address": row.address, "state": row.state} for row in rows])
     else:
@@ -54,14 +49,14 @@ def status(file: File = EXAMPLE, name: Name = "lab", json: Json = False) -> None
 
 
 @app.command()
-def shell(node: str, file: File = EXAMPLE, name: Name = "lab") -> None:
+def shell(node: str, name: Name = "lab") -> None:
     """Open a shell on a node (leave it with exit)."""
-    argv = _lab(file, name).ssh_command(node)
+    argv = recorded(name).ssh_command(node)
     os.execvp(argv[0], [argv[0], "-t", *argv[1:]])
 
 
 @app.command(name="exec", context_settings={"ignore_unknown_options": True})
-def execute(node: str, command: list[str], file: File = EXAMPLE, name: Name = "lab") -> None:
+def execute(node: str, command: list[str], name: Name = "lab") -> None:
     """Run a command as root on a node."""
-    argv = _lab(file, name).ssh_command(node, ["sudo", "-n", shlex.join(command)])
+    argv = recorded(name).ssh_command(node, ["sudo", "-n", shlex.join(command)])
     os.execvp(argv[0], argv)
