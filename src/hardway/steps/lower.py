@@ -8,7 +8,7 @@ from hardway.steps import yaml
 from hardway.steps.checks import Check
 from hardway.steps.goyaml import dump_go
 from hardway.steps.primitives import Await, Primitive, Run, Write
-from hardway.steps.shell import heredoc, octal, quote, words
+from hardway.steps.shell import for_each, heredoc, octal, quote, words
 from hardway.steps.vocabulary import (
     ApiObjects,
     Certificate,
@@ -160,12 +160,12 @@ def _service(step: Service) -> Run:
     if step.watches:
         # A file written after the unit became active has not been read by it. Microseconds, because a file
         # and the restart that it causes often fall into the same second.
-        fresh = (
-            f"for unit in {units}; do\n"
-            '  since="$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp "$unit")"\n'
-            f'  newer="$(find {words(step.watches)} -newermt "$since" 2>/dev/null)"\n'
-            '  [ -z "$newer" ] || { echo "$unit runs with an older version of $newer"; exit 1; }\n'
-            "done\n"
+        fresh = for_each(
+            "unit",
+            [quote(unit) for unit in step.units],
+            'since="$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp "$unit")"\n'
+            f'newer="$(find {words(step.watches)} -newermt "$since" 2>/dev/null)"\n'
+            '[ -z "$newer" ] || { echo "$unit runs with an older version of $newer"; exit 1; }\n',
         )
     return Run(
         step.id,
