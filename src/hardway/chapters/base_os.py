@@ -35,8 +35,8 @@ def named(node: Node) -> Check:
     name = quote(node.name)
     return Check(
         f"the host name to be {node.name}",
-        f'[ "$(</proc/sys/kernel/hostname)" = {name} ] && [ "$(cat /etc/hostname 2>/dev/null)" = {name} ] ||'
-        " { echo 'it is another one'; exit 1; }\n",
+        f'[ "$(</proc/sys/kernel/hostname)" = {name} ] || {{ echo "it is another one"; exit 1; }}\n'
+        f'[ "$(cat /etc/hostname 2>/dev/null)" = {name} ] || {{ echo "it is another one after a reboot"; exit 1; }}\n',
     )
 
 

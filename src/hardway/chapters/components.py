@@ -98,8 +98,8 @@ COMPONENTS: tuple[Component, ...] = (
         "cni-plugins",
         "{v}/cni-plugins-linux-{a}-{v}.tgz",
         "{v}/cni-plugins-linux-{a}-{v}.tgz.sha256",
-        # Plugins print their version on stderr when they are asked for nothing.
-        f"{CNI_BIN}/bridge --version 2>&1 | awk '/version/ {{ print $NF }}'",
+        # Plugins print it on stderr, followed by the versions of the protocol.
+        f"{CNI_BIN}/bridge --version 2>&1 | awk 'NR == 1 {{ print $NF }}'",
         # Whichever plugins the archive has, in an order that ends with bridge.
         ("[!b]*", "b*"),
         CNI_BIN,

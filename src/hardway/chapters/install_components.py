@@ -10,7 +10,7 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import BIN, UNITS, Component, components
 from hardway.model import Cluster, DownloadSource, Node
 from hardway.steps import Check, Directory, File, Service, Step
-from hardway.steps.shell import words
+from hardway.steps.shell import for_each, words
 
 CURL = "curl -fsSL --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1000"
 """A source that does not answer, or answers a trickle, is given up."""
@@ -31,10 +31,13 @@ def script(component: Component, source: DownloadSource, arch: str) -> str:
         )
 
     if component.is_archive:
-        names = " ".join(f'"$work/files/"{place(name)}' for name in component.binaries)
-        unpack = 'log "[INFO] extracting files"\nmkdir "$work/files"\ntar -xzf "$work/$file" -C "$work/files" --no-same-owner\n'
+        unpack = (
+            'log "[INFO] extracting files"\nmkdir "$work/files"\n'
+            'tar -xzf "$work/$file" -C "$work/files" --no-same-owner\n'
+        )
         # What tells the version comes last, so that an installation that was cut short is done again.
-        install = f'for binary in {names}; do\n  install -m 755 "$binary" {component.directory}/\ndone\n'
+        names = [f'"$work/files/"{place(name)}' for name in component.binaries]
+        install = for_each("binary", names, f'install -m 755 "$binary" {component.directory}/\n')
     else:
         unpack = ""
         install = f'install -m 755 "$work/$file" {component.main}\n'

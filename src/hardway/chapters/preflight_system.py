@@ -126,7 +126,7 @@ def kubelet_version(cluster: Cluster) -> Check:
         'version="$(kubelet --version 2>/dev/null)" || { echo "there is none"; exit 1; }\n'
         'version="${version##* v}"\n'
         'IFS=. read -r major minor _ <<<"$version"\n'
-        f'[ "$major" = 1 ] && [ "$minor" -ge {minor - OLDEST_KUBELET} ] && [ "$minor" -le {minor} ] ||\n'
-        '  { echo "it is $version"; exit 1; }\n',
+        f'if [ "$major" != 1 ] || [ "$minor" -lt {minor - OLDEST_KUBELET} ] || [ "$minor" -gt {minor} ]; then\n'
+        '  echo "it is $version"\n  exit 1\nfi\n',
         key="KubeletVersion",
     )

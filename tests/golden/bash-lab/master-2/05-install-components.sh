@@ -384,7 +384,7 @@ log() { logger -t cni-plugins-installer "$1"; echo "$1"; }
 trap 'log "[ERROR] line $LINENO: the installation failed"' ERR
 
 log "[INFO] checking the current version"
-current="$({ /opt/cni/bin/bridge --version 2>&1 | awk '/version/ { print $NF }'; } 2>/dev/null || true)"
+current="$({ /opt/cni/bin/bridge --version 2>&1 | awk 'NR == 1 { print $NF }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
