@@ -132,9 +132,12 @@ def _packages(step: Packages) -> Run:
         # A package may be there under another name that provides it (curl-minimal is curl).
         script = (
             "missing=()\n"
-            f"for name in {names}; do\n"
-            '  rpm -q --quiet --whatprovides "$name" || missing+=("$name")\ndone\n'
-            'dnf install -q -y "${missing[@]}"\n'
+            + for_each(
+                "name",
+                [quote(name) for name in step.names],
+                'rpm -q --quiet --whatprovides "$name" || missing+=("$name")\n',
+            )
+            + 'dnf install -q -y "${missing[@]}"\n'
         )
         probe = f"rpm -q --quiet --whatprovides {names}\n"
     return Run(step.id, title, script, Check(f"{', '.join(step.names)} to be installed", probe), True, why=step.why)
