@@ -87,8 +87,8 @@ def test_all_problems_at_once_with_their_lines() -> None:
         ("serviceSubnet: 10.96.0.0/16", "serviceSubnet: 10.96.0.0/40", "not a CIDR"),
         ("podCIDR: 10.244.0.0/16", "podCIDR: 10.96.0.0/16", "overlap"),
         ("serverTLSBootstrap: true", "serverTlsBootstrap: true", "unknown field `serverTlsBootstrap`"),
-        ("serverTLSBootstrap: true", "serverTLSBootstrap: often", "must be of type bool"),
-        ("kind: bridge", "kind: tunnel", "input should be"),
+        ("serverTLSBootstrap: true", "serverTLSBootstrap: often", "must be true or false, not `often`"),
+        ("kind: bridge", "kind: tunnel", "must be `none` or `bridge`, not `tunnel`"),
         (
             "kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration",
             "kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration",

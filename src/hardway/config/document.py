@@ -6,10 +6,13 @@ from typing import Any
 import yaml
 
 from hardway.config.problems import Problem
+from hardway.config.scalars import Loader, scalar
 
 Path = tuple[str | int, ...]
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 60
+MAX_VALUES = 100_000
+"""Anchors can make a short text endless."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def parse(text: str) -> tuple[list[SourceDocument], list[Problem]]:
     problems: list[Problem] = []
     documents: list[SourceDocument] = []
     try:
-        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        nodes = list(yaml.compose_all(text, Loader=Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column) if mark else (0, 0)
@@ -84,36 +87,31 @@ def parse(text: str) -> tuple[list[SourceDocument], list[Problem]]:
 def _build(node: yaml.Node, path: Path, marks: dict[Path, Mark], problems: list[Problem], depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")
+    if len(marks) > MAX_VALUES:
+        raise ValueError("has too many values")
     start, end = node.start_mark, node.end_mark
     width = end.column - start.column if end.line == start.line else 1
     marks.setdefault(path, Mark(start.line + 1, start.column, width))
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ValueError("a key must be a word")
-            key = str(key_node.value)
-            here = (*path, key)
-            if key in result:
-                problems.append(
-                    Problem(
-                        f"`{key}` stands twice",
-                        line=key_node.start_mark.line + 1,
-                        column=key_node.start_mark.column,
-                        width=len(key),
-                    )
-                )
-            if isinstance(value_node, yaml.ScalarNode):
-                result[key] = _build(value_node, here, marks, problems, depth + 1)
-            else:
-                marks[here] = Mark(key_node.start_mark.line + 1, key_node.start_mark.column, len(key))
-                result[key] = _build(value_node, here, marks, problems, depth + 1)
-        return result
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, number), marks, problems, depth + 1) for number, item in enumerate(node.value)]
-    constructor = yaml.constructor.SafeConstructor()
-    value = constructor.construct_object(node)
-    if value is not None and not isinstance(value, bool | int | float | str):
-        # Dates and binary values: kubeadm's documents have none, so the text was meant.
-        return node.value
-    return value
+    if isinstance(node, yaml.ScalarNode):
+        return scalar(node)
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ValueError("a key must be a word")
+        key, place = _key(key_node), key_node.start_mark
+        here = (*path, key)
+        if key in result or key == "<<":
+            message = f"`{key}` stands twice" if key in result else "merges (`<<`) are not read: write the fields out"
+            problems.append(Problem(message, line=place.line + 1, column=place.column, width=len(key_node.value)))
+        if not isinstance(value_node, yaml.ScalarNode):
+            marks[here] = Mark(place.line + 1, place.column, len(key_node.value))
+        result[key] = _build(value_node, here, marks, problems, depth + 1)
+    return result
+
+
+def _key(node: yaml.ScalarNode) -> str:
+    """kubeadm turns truth values that are keys into words."""
+    value = scalar(node)
+    return str(value).lower() if isinstance(value, bool) else str(node.value)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hardway.config.kubeadm import Strict, Taint, TypeMeta
+from hardway.config.kubeadm import Flags, Strict, Taint, TypeMeta
 
 API_VERSION = "hardway.dev/v1alpha1"
 
@@ -20,15 +20,23 @@ class Ssh(Strict):
     transport: Literal["", "asyncssh", "openssh", "local"] = ""
 
 
+CaDirectory = Literal[
+    "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
+]
+
+
+def _usual_directories() -> list[CaDirectory]:
+    """Those that Debian's and Ubuntu's ca-certificates makes."""
+    return ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"]
+
+
 class NodeFacts(Strict):
     """What renderers believe of a machine that they do not ask."""
 
     os_family: Literal["debian", "redhat"] = "debian"
     arch: Literal["amd64", "arm64"] = "amd64"
     resolved: bool = False
-    ca_directories: list[str] = Field(
-        default_factory=lambda: ["/usr/share/ca-certificates", "/usr/local/share/ca-certificates"]
-    )
+    ca_directories: list[CaDirectory] = Field(default_factory=_usual_directories)
 
 
 class NodeEntry(Strict):
@@ -41,7 +49,7 @@ class NodeEntry(Strict):
     ssh: Ssh = Field(default_factory=Ssh)
     facts: NodeFacts = Field(default_factory=NodeFacts)
     taints: list[Taint] | None = None
-    kubelet_extra_args: dict[str, str] = Field(default_factory=dict)
+    kubelet_extra_args: Flags = Field(default_factory=dict)
 
 
 class Download(Strict):
@@ -52,13 +60,17 @@ class Download(Strict):
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
 
+Component = Literal["runc", "containerd", "kubelet", "kubectl", "kubeadm", "etcd", "crictl", "cni-plugins"]
+"""What chapter 8 installs."""
+
+
 class Downloads(Strict):
     """Where chapter 8 fetches from."""
 
     mirror: str = ""
     """URL below which the release sites' hosts are directories: MIRROR/dl.k8s.io/v1.30.4/..."""
-    skip: list[str] = Field(default_factory=list)
-    components: dict[str, Download] = Field(default_factory=dict)
+    skip: list[Component] = Field(default_factory=list)
+    components: dict[Component, Download] = Field(default_factory=dict)
 
 
 class Containerd(Strict):

@@ -1,13 +1,25 @@
-"""Mirrors of kubeadm's documents (kubeadm.k8s.io/v1beta3, `app/apis/kubeadm/v1beta3/types.go`)."""
+"""Mirrors of kubeadm's documents (kubeadm.k8s.io/v1beta3, `app/apis/kubeadm/v1beta3/{types,defaults}.go`)."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 
 class Strict(BaseModel):
     """Fields as the API spells them; anything else is an error."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=True, frozen=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_absent(cls, value: Any) -> Any:
+        """Go cannot tell nothing and an empty text from a field that is left out: all are defaulted."""
+        if not isinstance(value, dict):
+            return value
+        return {key: item for key, item in value.items() if item is not None and item != ""}
 
 
 class TypeMeta(Strict):
@@ -15,6 +27,14 @@ class TypeMeta(Strict):
 
     api_version: str
     kind: str
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    return {key: "" if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+Flags = Annotated[dict[str, str], BeforeValidator(_nothing_is_empty)]
+"""Flags of a component without their dashes."""
 
 
 class ImageMeta(Strict):
@@ -37,7 +57,7 @@ class HostPathMount(Strict):
 class ControlPlaneComponent(Strict):
     """controllerManager and scheduler."""
 
-    extra_args: dict[str, str] = Field(default_factory=dict)
+    extra_args: Flags = Field(default_factory=dict)
     extra_volumes: list[HostPathMount] = Field(default_factory=list)
 
 
@@ -52,7 +72,7 @@ class LocalEtcd(ImageMeta):
     """etcd.local."""
 
     data_dir: str = "/var/lib/etcd"
-    extra_args: dict[str, str] = Field(default_factory=dict)
+    extra_args: Flags = Field(default_factory=dict)
     server_cert_sans: list[str] = Field(default_factory=list, alias="serverCertSANs")
     peer_cert_sans: list[str] = Field(default_factory=list, alias="peerCertSANs")
 
@@ -102,7 +122,7 @@ class NodeRegistration(Strict):
     name: str = ""
     cri_socket: str = "unix:///var/run/containerd/containerd.sock"
     taints: list[Taint] | None = None
-    kubelet_extra_args: dict[str, str] = Field(default_factory=dict)
+    kubelet_extra_args: Flags = Field(default_factory=dict)
     ignore_preflight_errors: list[str] = Field(default_factory=list)
     image_pull_policy: str = "IfNotPresent"
 
@@ -113,9 +133,14 @@ class ApiEndpoint(Strict):
     advertise_address: str = ""
     bind_port: int = Field(default=6443, ge=1, le=65535)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _zero_is_absent(cls, value: Any) -> Any:
+        return {k: v for k, v in value.items() if k != "bindPort" or v != 0} if isinstance(value, dict) else value
+
 
 class BootstrapToken(Strict):
-    """A token that the user wants; hardway mints its own, so only its life is used."""
+    """A token that the user wants. hardway mints one per node, so this one is read and not used."""
 
     token: str = ""
     description: str = ""
@@ -155,6 +180,8 @@ class Discovery(Strict):
     """discovery."""
 
     bootstrap_token: BootstrapTokenDiscovery = Field(default_factory=BootstrapTokenDiscovery)
+    tls_bootstrap_token: str = ""
+    timeout: str = "5m0s"
 
 
 class JoinConfiguration(TypeMeta):
@@ -165,3 +192,11 @@ class JoinConfiguration(TypeMeta):
     discovery: Discovery = Field(default_factory=Discovery)
     control_plane: JoinControlPlane | None = None
     skip_phases: list[str] = Field(default_factory=list)
+
+
+UNSUPPORTED = {
+    "external": "this version of hardway builds etcd on the masters (etcd.local)",
+    "patches": "hardway has no patches: say it with extraArgs, extraVolumes or the component's configuration",
+    "file": "hardway finds the cluster with a token of its own (discovery.bootstrapToken)",
+}
+"""Fields that kubeadm has and hardway has not."""

@@ -1,0 +1,77 @@
+"""KubeProxyConfiguration: its fields, and the document that kubeadm stores.
+
+Fields: k8s.io/kube-proxy v0.30.4 `config/v1alpha1/types.go`. Defaults: kubeadm v1.30.4
+`app/componentconfigs/kubeproxy.go`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardway.config.go import marshal, struct
+from hardway.config.shared_fields import CLIENT_CONNECTION, LOGGING
+from hardway.model import Networking
+
+API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
+KUBECONFIG = "/var/lib/kube-proxy/kubeconfig.conf"
+"""Where the DaemonSet mounts it."""
+
+FIELDS = struct(
+    """
+    str: apiVersion kind
+    {bool}: featureGates
+    ClientConnection: clientConnection
+    Logging: logging
+    str: hostnameOverride! bindAddress! healthzBindAddress! metricsBindAddress!
+        showHiddenMetricsForVersion! mode! detectLocalMode! clusterCIDR! portRange!
+    bool: bindAddressHardFail! enableProfiling!
+    IPTables: iptables
+    IPVS: ipvs
+    NFTables: nftables
+    Winkernel: winkernel
+    DetectLocal: detectLocal
+    [str]: nodePortAddresses!
+    *int32: oomScoreAdj!
+    Conntrack: conntrack
+    duration: configSyncPeriod
+    """,
+    ClientConnection=CLIENT_CONNECTION,
+    Logging=LOGGING,
+    IPTables=struct(
+        "*int32: masqueradeBit! bool: masqueradeAll! *bool: localhostNodePorts! duration: syncPeriod minSyncPeriod"
+    ),
+    IPVS=struct(
+        """
+        duration: syncPeriod minSyncPeriod tcpTimeout tcpFinTimeout udpTimeout
+        str: scheduler!
+        [str]: excludeCIDRs!
+        bool: strictARP!
+        """
+    ),
+    NFTables=struct("*int32: masqueradeBit! bool: masqueradeAll! duration: syncPeriod minSyncPeriod"),
+    Winkernel=struct("str: networkName! sourceVip! rootHnsEndpointName! bool: enableDSR! forwardHealthCheckVip!"),
+    DetectLocal=struct("str: bridgeInterface! interfaceNamePrefix!"),
+    Conntrack=struct(
+        """
+        *int32: maxPerCore! min!
+        *duration: tcpEstablishedTimeout! tcpCloseWaitTimeout!
+        bool: tcpBeLiberal!
+        duration: udpTimeout udpStreamTimeout
+        """
+    ),
+)
+
+
+def stored(given: Mapping[str, Any], networking: Networking, advertise_address: str) -> dict[str, Any]:
+    """KubeProxyConfiguration as kubeadm stores it; `advertise_address` is the first master's."""
+    connection = given.get("clientConnection") or {}
+    return marshal(
+        FIELDS,
+        {
+            **given,
+            "apiVersion": API_VERSION,
+            "kind": "KubeProxyConfiguration",
+            "bindAddress": given.get("bindAddress") or ("::" if ":" in advertise_address else "0.0.0.0"),
+            "clusterCIDR": given.get("clusterCIDR") or ",".join(networking.pod_subnets),
+            "clientConnection": {**connection, "kubeconfig": connection.get("kubeconfig") or KUBECONFIG},
+        },
+    )

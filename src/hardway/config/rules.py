@@ -1,0 +1,218 @@
+"""What kubeadm checks in its documents, and what hardway asks beyond it.
+
+Source: kubeadm v1.30.4 `app/apis/kubeadm/validation/validation.go`, `app/features/features.go`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from hardway.config import kubeadm as api
+from hardway.config.document import SourceDocument
+from hardway.config.durations import nanoseconds
+from hardway.config.go import Path, did_you_mean
+from hardway.config.machines import is_dns_name
+from hardway.config.networks import address
+from hardway.config.problems import Problem
+from hardway.config.sources import Sources
+
+TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
+CERTIFICATE_KEY = re.compile(r"[0-9a-fA-F]{64}")
+ENDPOINT = re.compile(r"(?P<host>\[[^]]*\]|[^:]*)(:(?P<port>\d*))?")
+_HOST = (
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])"
+)
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+REPOSITORY = re.compile(rf"(?:{_HOST}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*|{_HOST}(?::[0-9]+)?")
+FEATURES = {
+    "EtcdLearnerMode": True,
+    "PublicKeysECDSA": False,
+    "RootlessControlPlane": False,
+    "UpgradeAddonsBeforeControlPlane": False,
+    "WaitForAllControlPlaneComponents": False,
+}
+"""kubeadm's feature gates with their defaults; what is built here is the default of each."""
+NEUTRAL_FEATURES = ("UpgradeAddonsBeforeControlPlane", "WaitForAllControlPlaneComponents")
+"""Both settings lead to the same files and objects."""
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+SKIPPABLE = ("addon", "addon/coredns", "addon/kube-proxy", "show-join-command")
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+
+
+def problems(sources: Sources) -> Iterator[Problem]:
+    """Everything that is wrong with kubeadm's documents beyond the type of a field."""
+    yield from _cluster(sources.documents["ClusterConfiguration"], sources.cluster)
+    if "InitConfiguration" in sources.documents:
+        yield from _init(sources, sources.documents["InitConfiguration"], sources.init)
+    if "JoinConfiguration" in sources.documents:
+        yield from _join(sources, sources.documents["JoinConfiguration"], sources.join)
+
+
+def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterator[Problem]:
+    if not is_dns_name(cluster.networking.dns_domain):
+        yield about.problem(("networking", "dnsDomain"), f"`{cluster.networking.dns_domain}` is not a DNS name")
+    if not is_endpoint(cluster.control_plane_endpoint):
+        yield about.problem(
+            ("controlPlaneEndpoint",),
+            f"`{cluster.control_plane_endpoint}` is not a host with a port",
+            "for example api.my-first-cluster.example.com:6443",
+        )
+    paths: tuple[tuple[Path, str], ...] = (
+        (("certificatesDir",), cluster.certificates_dir),
+        (("etcd", "local", "dataDir"), cluster.etcd.local.data_dir),
+    )
+    for path, text in paths:
+        if not text.startswith("/"):
+            yield about.problem(path, f"`{text}` is not an absolute path")
+    repositories: tuple[tuple[Path, str], ...] = (
+        (("imageRepository",), cluster.image_repository),
+        (("dns", "imageRepository"), cluster.dns.image_repository),
+        (("etcd", "local", "imageRepository"), cluster.etcd.local.image_repository),
+    )
+    for path, text in repositories:
+        if text and not REPOSITORY.fullmatch(text):
+            yield about.problem(
+                path, f"`{text}` is not the name of a repository", "for example registry.example.com/k8s"
+            )
+    local = cluster.etcd.local
+    yield from _sans(about, ("apiServer", "certSANs"), [name.lower() for name in cluster.api_server.cert_sans])
+    yield from _sans(about, ("etcd", "local", "serverCertSANs"), local.server_cert_sans)
+    yield from _sans(about, ("etcd", "local", "peerCertSANs"), local.peer_cert_sans)
+    components = (
+        ("apiServer", cluster.api_server),
+        ("controllerManager", cluster.controller_manager),
+        ("scheduler", cluster.scheduler),
+    )
+    for name, component in components:
+        yield from _flags(about, (name, "extraArgs"), component.extra_args)
+    yield from _flags(about, ("etcd", "local", "extraArgs"), local.extra_args)
+    if nanoseconds(cluster.api_server.timeout_for_control_plane) is None:
+        yield about.problem(("apiServer", "timeoutForControlPlane"), "not a duration", "for example 4m0s")
+    for name, enabled in cluster.feature_gates.items():
+        path = ("featureGates", name)
+        if name not in FEATURES:
+            yield about.problem(path, f"unknown feature gate `{name}`", did_you_mean(name, FEATURES))
+        elif enabled != FEATURES[name] and name not in NEUTRAL_FEATURES:
+            yield about.problem(path, f"hardway builds clusters with {name}={str(FEATURES[name]).lower()} only")
+
+
+def is_endpoint(text: str) -> bool:
+    """host or host:port, as kubeadm reads them (`app/util/endpoint.go`)."""
+    if address(text) is not None:
+        return True
+    found = ENDPOINT.fullmatch(text)
+    if found is None:
+        return False
+    host, port = found["host"].strip("[]"), found["port"]
+    if text.startswith("[") and port is None:
+        return False
+    return (address(host) is not None or is_dns_name(host)) and (
+        port is None or port == "" or 1 <= int(port) <= 65535
+    )
+
+
+def _sans(about: SourceDocument, path: Path, names: list[str]) -> Iterator[Problem]:
+    for number, name in enumerate(names):
+        if not is_dns_name(name.removeprefix("*.")) and address(name) is None:
+            yield about.problem((*path, number), f"`{name}` is neither a DNS name nor an IP address")
+
+
+def _flags(about: SourceDocument, path: Path, flags: Mapping[str, str]) -> Iterator[Problem]:
+    for name in flags:
+        if not name:
+            yield about.problem(path, "a flag has no name")
+        elif name.startswith("-") or "=" in name or any(letter.isspace() for letter in name):
+            yield about.problem(
+                (*path, name),
+                f"`{name}` is not the name of a flag",
+                "write it without dashes, its value behind the colon",
+            )
+
+
+def _init(sources: Sources, about: SourceDocument, init: api.InitConfiguration) -> Iterator[Problem]:
+    yield from _registration(about, init.node_registration)
+    first = sources.first_master
+    if first is not None:
+        name, where = init.node_registration.name, init.local_api_endpoint.advertise_address
+        if name and sources.full_name(name) != sources.full_name(first.name):
+            yield about.problem(
+                ("nodeRegistration", "name"),
+                f"the first master of the Inventory is called `{sources.full_name(first.name)}`",
+                "leave it out: names come from the Inventory",
+            )
+        if where and address(where) != address(first.address):
+            yield about.problem(
+                ("localAPIEndpoint", "advertiseAddress"),
+                f"the first master of the Inventory has `{first.address}`",
+                "leave it out: addresses come from the Inventory",
+            )
+    for number, token in enumerate(init.bootstrap_tokens):
+        yield from _token(about, ("bootstrapTokens", number, "token"), token.token)
+    yield from _certificate_key(about, ("certificateKey",), init.certificate_key)
+    for number, phase in enumerate(init.skip_phases):
+        if phase not in SKIPPABLE:
+            yield about.problem(
+                ("skipPhases", number),
+                f"phase `{phase}` cannot be left out here",
+                did_you_mean(phase, SKIPPABLE) or f"skipped can be: {', '.join(SKIPPABLE)}",
+            )
+
+
+def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) -> Iterator[Problem]:
+    yield from _registration(about, join.node_registration)
+    first, name = sources.first_master, join.node_registration.name
+    joining = {sources.full_name(node.name) for node in sources.inventory.nodes if node is not first}
+    if name and sources.full_name(name) not in joining:
+        yield about.problem(
+            ("nodeRegistration", "name"),
+            f"no joining node of the Inventory is called `{name}`",
+            "leave it out: names come from the Inventory",
+        )
+    token = join.discovery.bootstrap_token
+    yield from _token(about, ("discovery", "bootstrapToken", "token"), token.token)
+    if token.unsafe_skip_ca_verification:
+        yield about.problem(
+            ("discovery", "bootstrapToken", "unsafeSkipCAVerification"),
+            "joins always verify the CA",
+            "remove it: hardway pins the CA itself",
+        )
+    if join.control_plane:
+        yield from _certificate_key(about, ("controlPlane", "certificateKey"), join.control_plane.certificate_key)
+    if not join.ca_cert_path.startswith("/") or not join.ca_cert_path.endswith(".crt"):
+        yield about.problem(("caCertPath",), f"`{join.ca_cert_path}` is not the absolute path of a .crt")
+    for number, phase in enumerate(join.skip_phases):
+        yield about.problem(("skipPhases", number), f"phase `{phase}` cannot be left out when nodes join")
+
+
+def _registration(about: SourceDocument, registration: api.NodeRegistration) -> Iterator[Problem]:
+    here = "nodeRegistration"
+    scheme, colon, _ = registration.cri_socket.partition("://")
+    if colon and scheme != "unix":
+        yield about.problem((here, "criSocket"), f"`{registration.cri_socket}` is not a unix:// socket")
+    yield from _flags(about, (here, "kubeletExtraArgs"), registration.kubelet_extra_args)
+    if registration.image_pull_policy not in PULL_POLICIES:
+        yield about.problem((here, "imagePullPolicy"), f"must be one of {', '.join(PULL_POLICIES)}")
+    yield from taints(about, (here, "taints"), registration.taints or [])
+    ignored = {name.lower() for name in registration.ignore_preflight_errors}
+    if "all" in ignored and len(ignored) > 1:
+        yield about.problem(
+            (here, "ignorePreflightErrors"), "`all` stands for the others, too", "keep one or the other"
+        )
+
+
+def taints(about: SourceDocument, path: Path, given: list[api.Taint]) -> Iterator[Problem]:
+    """Effects that Kubernetes knows: the kubelet would not start with another."""
+    for number, taint in enumerate(given):
+        if taint.effect not in EFFECTS:
+            yield about.problem(
+                (*path, number, "effect"), f"must be one of {', '.join(EFFECTS)}, not `{taint.effect}`"
+            )
+
+
+def _token(about: SourceDocument, path: Path, token: str) -> Iterator[Problem]:
+    if token and not TOKEN.fullmatch(token):
+        yield about.problem(path, "not a bootstrap token", "leave it out: each node gets its own")
+
+
+def _certificate_key(about: SourceDocument, path: Path, key: str) -> Iterator[Problem]:
+    if key and not CERTIFICATE_KEY.fullmatch(key):
+        yield about.problem(path, "not 32 bytes in hexadecimal", "leave it out: it is minted for each run")

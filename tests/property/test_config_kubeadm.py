@@ -1,0 +1,106 @@
+"""What kubeadm stores for a random configuration is what the model holds; what kubeadm refuses is refused."""
+
+import json
+import subprocess
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from configuration_documents import CLUSTER, KUBE_PROXY, KUBELET
+from hypothesis import HealthCheck, given, settings
+
+from hardway.config import loads
+from hardway.lab.paths import cache_dir
+from hardway.model import thaw
+
+KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
+
+pytestmark = [pytest.mark.parity, pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")]
+relaxed = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+INIT = {
+    "apiVersion": "kubeadm.k8s.io/v1beta3",
+    "kind": "InitConfiguration",
+    "localAPIEndpoint": {"advertiseAddress": "192.0.2.11"},
+    "nodeRegistration": {"name": "master-1", "criSocket": "unix:///run/containerd/containerd.sock"},
+}
+INVENTORY = {
+    "apiVersion": "hardway.dev/v1alpha1",
+    "kind": "Inventory",
+    "baseDomain": "example.com",
+    "nodes": [{"name": "master-1", "address": "192.0.2.11", "roles": ["control-plane"]}],
+}
+PLAIN = {
+    "apiVersion": "kubeadm.k8s.io/v1beta3",
+    "kind": "ClusterConfiguration",
+    "kubernetesVersion": "v1.30.4",
+    "controlPlaneEndpoint": "api.example.com:6443",
+}
+
+
+def text_of(documents: list[dict[str, Any]]) -> str:
+    """As JSON, which is YAML that leaves nothing to guess."""
+    return "\n---\n".join(json.dumps(document, ensure_ascii=False) for document in documents)
+
+
+def kubeadm(folder: Path, documents: list[dict[str, Any]], *command: str) -> subprocess.CompletedProcess[str]:
+    """The real kubeadm with these documents."""
+    file = folder / "kubeadm.yaml"
+    file.write_text(text_of(documents))
+    return subprocess.run(
+        [str(KUBEADM), *command, "--config", str(file)], capture_output=True, text=True, check=False
+    )
+
+
+def stored(folder: Path, documents: list[dict[str, Any]], name: str, key: str, *command: str) -> Any:
+    """The text that kubeadm would put into a ConfigMap, read again."""
+    done = kubeadm(folder, documents, "init", "phase", *command, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    for block in done.stdout.split("[dryrun] Attached object:\n")[1:]:
+        value = yaml.safe_load(textwrap.dedent("".join(line for line in block.splitlines(True) if line[0] == "\t")))
+        if value["kind"] == "ConfigMap" and value["metadata"]["name"] == name:
+            return yaml.safe_load(value["data"][key])
+    raise AssertionError(done.stdout)
+
+
+def model(documents: list[dict[str, Any]]) -> Any:
+    """Our cluster of the same documents."""
+    return loads(text_of([*documents, INVENTORY]))
+
+
+@relaxed
+@given(cluster=CLUSTER)
+def test_cluster_configuration(tmp_path: Path, cluster: dict[str, Any]) -> None:
+    """ClusterConfiguration: defaults, order of endpoints and ports, lower-case names, what is left out."""
+    ours = model([INIT, cluster]).cluster_configuration
+    expected = stored(tmp_path, [INIT, cluster], "kubeadm-config", "ClusterConfiguration", "upload-config", "kubeadm")
+
+    assert expected == thaw(ours)
+
+
+@relaxed
+@given(kubelet=KUBELET)
+def test_kubelet_configuration(tmp_path: Path, kubelet: dict[str, Any]) -> None:
+    """KubeletConfiguration: kubeadm's defaults and Go's zero values, in every field and below it."""
+    given = {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", **kubelet}
+    ours = model([INIT, PLAIN, given]).kubelet_configuration
+    expected = stored(tmp_path, [INIT, PLAIN, given], "kubelet-config", "kubelet", "upload-config", "kubelet")
+    if "resolvConf" not in kubelet:
+        expected.pop("resolvConf", None)
+
+    assert expected == thaw(ours)
+
+
+@relaxed
+@given(proxy=KUBE_PROXY)
+def test_kube_proxy_configuration(tmp_path: Path, proxy: dict[str, Any]) -> None:
+    """KubeProxyConfiguration: the same."""
+    given = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", **proxy}
+    ours = model([INIT, PLAIN, given]).kube_proxy_configuration
+    expected = stored(tmp_path, [INIT, PLAIN, given], "kube-proxy", "config.conf", "addon", "kube-proxy")
+
+    assert expected == thaw(ours)
