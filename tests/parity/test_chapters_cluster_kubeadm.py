@@ -12,7 +12,9 @@ from hardway.chapters import (
     bootstrap_token,
     control_plane,
     etcd,
+    kubelet_join,
     kubelet_start,
+    mark_control_plane,
     upload_config,
 )
 from hardway.model import Cluster, thaw
@@ -181,3 +183,17 @@ def test_nothing_that_kubeadm_creates_is_missing(both: tuple[Cluster, DryRun]) -
     assert missing[0] == ("ConfigMap", "cluster-info")
     assert [kind for kind, _ in missing[1:]] == ["Secret"]
     assert yaml.safe_load(expected.objects["ConfigMap", "cluster-info"]["data"]["kubeconfig"])["kind"] == "Config"
+
+
+def test_the_node_is_marked_as_kubeadm_does(both: tuple[Cluster, DryRun]) -> None:
+    """Labels, taints and the annotation of the first master."""
+    cluster, expected = both
+    node = cluster.first_control_plane
+    taints = mark_control_plane.DEFAULT_TAINTS if node.registration.taints is None else node.registration.taints
+    annotate, mark = expected.patches
+
+    assert annotate["metadata"]["annotations"] == {kubelet_join.CRI_SOCKET_ANNOTATION: node.registration.cri_socket}
+    assert mark["metadata"]["labels"] == dict.fromkeys(mark_control_plane.LABELS, "")
+    assert [(t["key"], t.get("value", ""), t["effect"]) for t in mark["spec"]["taints"]] == [
+        (taint.key, taint.value, taint.effect) for taint in taints
+    ]

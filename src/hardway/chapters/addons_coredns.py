@@ -156,7 +156,12 @@ def _service(cluster: Cluster) -> Document:
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if not cluster.skips("addon/coredns"):
-        yield ApiObjects("addon/coredns", objects(cluster), why="pods find Services by name")
+        yield ApiObjects(
+            "addon/coredns",
+            objects(cluster),
+            f"{cluster.paths.kubernetes}/admin.conf",
+            why="pods find Services by name",
+        )
 
 
 ADDON_COREDNS = Chapter("addon/coredns", "CoreDNS", (), "addon coredns", optional=True, steps=steps)

@@ -116,7 +116,12 @@ def _daemon_set(cluster: Cluster) -> Document:
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if not cluster.skips("addon/kube-proxy"):
-        yield ApiObjects("addon/kube-proxy", objects(cluster), why="makes Services reachable on every node")
+        yield ApiObjects(
+            "addon/kube-proxy",
+            objects(cluster),
+            f"{cluster.paths.kubernetes}/admin.conf",
+            why="makes Services reachable on every node",
+        )
 
 
 ADDON_KUBE_PROXY = Chapter("addon/kube-proxy", "kube-proxy", (), "addon kube-proxy", optional=True, steps=steps)

@@ -6,65 +6,113 @@ The controller manager never approves signer kubernetes.io/kubelet-serving; unti
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.kubectl import kubectl
 from hardway.model import Cluster, Node
 from hardway.pki.openssl import printed_address
 from hardway.steps import Check, Command, Step
+from hardway.steps.shell import heredoc, quote
 
 LIMIT = 120
+"""Seconds for all kubelets to ask, to be approved and to serve."""
 SIGNER = "kubernetes.io/kubelet-serving"
+PORT = 10250
+
+FIELDS = (
+    ".metadata.name",
+    ".spec.username",
+    ".spec.groups",
+    ".spec.usages",
+    ".status.conditions[*].type",
+    ".spec.request",
+)
+
+JUDGE = """\
+# Says why a request is not approved; nothing when it is all right. Set: $user $groups $usages $request
+objection() {
+  local name text names
+  name="${user#system:node:}"
+  if [ "$name" = "$user" ] || [ -z "${sans[$name]:-}" ]; then echo "it is not from a node of the inventory"; return; fi
+  case "$groups" in *'"system:nodes"'*) ;; *) echo "it is not from a node"; return ;; esac
+  case "$usages" in
+    '["digital signature","server auth"]' | '["digital signature","key encipherment","server auth"]') ;;
+    '["key encipherment","digital signature","server auth"]') ;;
+    *) echo "it asks for the usages $usages"; return ;;
+  esac
+  text="$(base64 -d <<<"$request" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)" || true
+  grep -q 'verify OK$' <<<"$text" || { echo "it is not signed with its own key"; return; }
+  grep -qxF "subject=CN=$user,O=system:nodes" <<<"$text" || { echo "its subject is not the node's"; return; }
+  names="$(grep -A1 'Subject Alternative Name' <<<"$text" | sed 1d | tr -d ' ')"
+  [ "$names" = "${sans[$name]}" ] || echo "it asks for the names ${names//$'\\n'/, }, wanted ${sans[$name]}"
+}
+"""
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if cluster.kubelet_configuration.get("serverTLSBootstrap") is not True:
         return
-    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/admin.conf"
-    ca = f"{cluster.paths.pki}/ca.crt"
-    table = "".join(
-        f"{other.name} {other.address} {printed_address(other.address)}\n" for other in cluster.kubernetes_nodes
-    )
-    serving = (
-        "pending=''\n"
-        "while read -r name address _; do\n"
-        f'  openssl s_client -connect "$address:10250" -CAfile {ca} -verify_return_error -brief </dev/null >/dev/null 2>&1 ||\n'
-        '    pending="$pending $name"\n'
-        f"done <<'EOF'\n{table}EOF\n"
-    )
     yield Command(
         "approve-serving",
         "approve the kubelets' serving certificates that agree with the inventory",
+        f"(\n{_sans(cluster)}{JUDGE}"
+        "declare -A told\n"
         f"deadline=$((SECONDS + {LIMIT}))\n"
-        "while :; do\n"
-        f'{kubectl} get csr -o \'jsonpath={{range .items[?(@.spec.signerName=="{SIGNER}")]}}{{.metadata.name}}'
-        '{"|"}{.spec.username}{"|"}{.spec.usages}{"|"}{.status.conditions[*].type}{"|"}{.spec.request}{"\\n"}{end}\' |\n'
-        "while IFS='|' read -r csr user usages conditions request; do\n"
-        '  [ -z "$conditions" ] || continue\n'
-        '  name="${user#system:node:}"\n'
-        '  line="$(grep "^$name " <<\'EOF\' || true\n' + table + 'EOF\n)"\n'
-        '  if [ "$name" = "$user" ] || [ -z "$line" ]; then\n'
-        '    echo "not approved: $csr of $user, who is not in the inventory" >&2; continue\n  fi\n'
-        '  address="${line##* }"\n'
-        '  text="$(base64 -d <<<"$request" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)"\n'
-        '  names="$(grep -A1 "Subject Alternative Name" <<<"$text" | tail -n 1 | tr -d " ")"\n'
-        '  case "$usages" in\n'
-        """    '["digital signature","server auth"]' | '["digital signature","key encipherment","server auth"]') ;;\n"""
-        """    '["key encipherment","digital signature","server auth"]') ;;\n"""
-        '    *) echo "not approved: $csr asks for $usages" >&2; continue ;;\n  esac\n'
-        '  grep -qF "subject=CN=$user,O=system:nodes" <<<"$text" ||\n'
-        '    { echo "not approved: $csr has another subject than $user" >&2; continue; }\n'
-        '  [ "$names" = "DNS:$name,IPAddress:$address" ] ||\n'
-        '    { echo "not approved: $csr asks for $names, the inventory says $name and $address" >&2; continue; }\n'
-        f'  {kubectl} certificate approve "$csr"\n'
-        "done\n" + serving + '[ -n "$pending" ] || break\n'
-        '[ "$SECONDS" -lt "$deadline" ] || { echo "no valid serving certificate yet:$pending" >&2; exit 1; }\n'
-        "sleep 0.3\n"
-        "done\n",
+        f"while :; do\n{_approve(cluster)}{_pending(cluster)}"
+        '[ -n "$pending" ] || break\n'
+        'if [ "$SECONDS" -ge "$deadline" ]; then\n'
+        '  echo "no serving certificate of the cluster yet on:$pending" >&2\n'
+        f"  echo 'hint: kubectl get csr; does port {PORT} answer?' >&2\n"
+        "  exit 1\nfi\n"
+        "sleep 0.3\ndone\n)\n",
         Check(
             "every kubelet to serve with a certificate of the cluster's CA",
-            serving + '[ -z "$pending" ] || { echo "not yet:$pending"; exit 1; }\n',
+            _pending(cluster) + '[ -z "$pending" ] || { echo "not yet:$pending"; exit 1; }\n',
             hint="kubectl get csr shows what waits for approval",
         ),
+        idempotent=True,
         why="whoever gets such a certificate can pose as a kubelet, so name, requester and addresses must agree",
     )
+
+
+def _sans(cluster: Cluster) -> str:
+    """bash that sets $sans: what each node may ask for, as openssl prints it."""
+    listed = (
+        f"sans[{quote(other.name)}]={quote(f'DNS:{other.name},IPAddress:{printed_address(other.address)}')}\n"
+        for other in cluster.kubernetes_nodes
+    )
+    return f"declare -A sans\n{''.join(listed)}"
+
+
+def _approve(cluster: Cluster) -> str:
+    """bash that looks at every open request once."""
+    row = '{"|"}'.join(f"{{{field}}}" for field in FIELDS) + '{"\\n"}'
+    path = f'{{range .items[?(@.spec.signerName=="{SIGNER}")]}}{row}{{end}}'
+    return (
+        "approved=()\n"
+        "while IFS='|' read -r csr user groups usages conditions request; do\n"
+        '  [ -z "$conditions" ] || continue\n'
+        '  why="$(objection)"\n'
+        '  if [ -z "$why" ]; then approved+=("$csr"); continue; fi\n'
+        '  [ -n "${told[$csr]:-}" ] || printf \'warning: %s of %q is not approved: %q\\n\' "$csr" "$user" "$why" >&2\n'
+        "  told[$csr]=1\n"
+        f"done < <({kubectl(cluster)} get csr -o {quote('jsonpath=' + path)})\n"
+        'if [ "${#approved[@]}" -gt 0 ]; then\n'
+        f'  {kubectl(cluster)} certificate approve "${{approved[@]}}"\nfi\n'
+    )
+
+
+def _pending(cluster: Cluster) -> str:
+    """bash that sets $pending: the nodes whose kubelet does not serve with a certificate of the cluster yet."""
+    ca = quote(f"{cluster.paths.pki}/ca.crt")
+    table = "".join(f"{other.name} {other.address}\n" for other in cluster.kubernetes_nodes)
+    loop = (
+        "pending=''\n"
+        "while read -r name address; do\n"
+        '  case "$address" in *:*) host="[$address]" ;; *) host="$address" ;; esac\n'
+        f'  timeout 3 openssl s_client -connect "$host:{PORT}" -verify_ip "$address" -verify_return_error -brief \\\n'
+        f'    -CAfile {ca} -no-CApath -no-CAstore </dev/null >/dev/null 2>&1 || pending="$pending $name"\n'
+        "done"
+    )
+    return heredoc(loop, table)
 
 
 APPROVE_SERVING = Chapter("approve-serving", "Serving certificates of the kubelets", (13,), steps=steps)

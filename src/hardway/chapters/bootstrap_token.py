@@ -6,16 +6,21 @@ kubeadm phase `bootstrap-token`; source: kubeadm v1.30.4 `app/phases/bootstrapto
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.discovery import verified_curl
+from hardway.chapters.kubectl import apply, diff, kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, Endpoint, Node
 from hardway.steps import ApiObjects, Check, Command, Step
-from hardway.steps.shell import input_file
+from hardway.steps.goyaml import dump_go
+from hardway.steps.shell import heredoc, input_file, quote
 
+SIGN_LIMIT = 120
+"""Seconds for the controller manager to sign cluster-info: it has just started, and has to become the leader."""
 CSR_ROLES = "system:certificates.k8s.io:certificatesigningrequests"
+SUPER_ADMIN = "super-admin"
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    super_admin = f"{cluster.paths.kubernetes}/super-admin.conf"
     yield ApiObjects(
         "bootstrap-token/rbac",
         (
@@ -41,65 +46,125 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
                 "kube-public",
             ),
         ),
-        super_admin,
+        f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
         why="admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects",
     )
     yield _cluster_info(cluster)
-    for joining in cluster.kubernetes_nodes:
-        if joining != cluster.first_control_plane:
-            yield _token(cluster, joining)
+    joining = tuple(other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane)
+    if joining:
+        yield _tokens(cluster, node, joining)
 
 
 def _cluster_info(cluster: Cluster) -> Command:
-    ca = f"{cluster.paths.pki}/ca.crt"
-    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/super-admin.conf"
     # The text is signed as it stands, so it is kubeadm's to the byte. It holds the CA, which exists only at run time.
-    text = (
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: cluster-info\n  namespace: kube-public\ndata:\n"
-        "  kubeconfig: |\n"
-        "    apiVersion: v1\n    clusters:\n    - cluster:\n"
-        f"        certificate-authority-data: $(base64 -w0 {ca})\n"
-        f"        server: {cluster.endpoint.url}\n"
-        '      name: ""\n'
-        '    contexts: null\n    current-context: ""\n    kind: Config\n    preferences: {}\n    users: null\n'
+    kubeconfig = dump_go(
+        {
+            "apiVersion": "v1",
+            "clusters": [
+                {"cluster": {"certificate-authority-data": "$ca", "server": cluster.endpoint.url}, "name": ""},
+            ],
+            "contexts": None,
+            "current-context": "",
+            "kind": "Config",
+            "preferences": {},
+            "users": None,
+        }
     )
+    text = dump_go(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "cluster-info", "namespace": "kube-public"},
+            # The other keys are the controller manager's signatures; an apply leaves them alone.
+            "data": {"kubeconfig": kubeconfig},
+        }
+    )
+    read_ca = f'ca="$(base64 -w0 {quote(f"{cluster.paths.pki}/ca.crt")})"\n'
     return Command(
         "bootstrap-token/cluster-info",
         "publish the CA and the endpoint in ConfigMap cluster-info",
-        f"{kubectl} apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF\n{text}EOF\n",
+        f"{read_ca}{apply(cluster, SUPER_ADMIN)} <<EOF\n{text}EOF\n",
         Check(
             "cluster-info to be published",
-            f"{kubectl} diff --server-side --force-conflicts --field-manager=hardway -f - >/dev/null 2>&1 <<EOF\n"
-            f"{text}EOF\n",
+            f"{read_ca}{diff(cluster, SUPER_ADMIN)} <<EOF || {{ echo 'it is missing or differs'; exit 1; }}\n{text}EOF\n",
         ),
         idempotent=True,
         why="a joining node reads it before it can trust anything; the controller manager signs it with each token",
     )
 
 
-def _token(cluster: Cluster, joining: Node) -> Command:
-    name = f"token/{joining.name}"
-    file = input_file(name)
-    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/super-admin.conf"
+def _nodes(cluster: Cluster) -> str:
+    """bash that sets $nodes: a line per Node with its name and what it says of itself.
+
+    A node that has fallen silent is `Unknown`: its machine may have been made anew, and then needs a token again.
+    """
+    path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+    return f'nodes="$({kubectl(cluster, SUPER_ADMIN)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'
+
+
+def _tokens(cluster: Cluster, node: Node, joining: tuple[Node, ...]) -> Command:
+    names = tuple(f"token/{other.name}" for other in joining)
+    table = "".join(f"{other.name} {input_file(name)}\n" for other, name in zip(joining, names, strict=True))
+    has_joined = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
+    secret = dump_go(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "bootstrap.kubernetes.io/token",
+            "metadata": {"name": "bootstrap-token-$id", "namespace": "kube-system"},
+            "stringData": {
+                "auth-extra-groups": BOOTSTRAPPERS,
+                "expiration": "$expiration",
+                "token-id": "$id",
+                "token-secret": "$secret",
+                "usage-bootstrap-authentication": "true",
+                "usage-bootstrap-signing": "true",
+            },
+        }
+    )
+    for variable in ("$expiration", "$id", "$secret"):
+        # Unquoted a token of digits would be a number, and the time a time.
+        secret = secret.replace(f": {variable}\n", f': "{variable}"\n')
     return Command(
-        f"bootstrap-token/{joining.name}",
-        f"create a bootstrap token for {joining.name}",
-        f'token="$(cat {file})"\n'
+        "bootstrap-token/tokens",
+        "create a bootstrap token for each node that has not joined",
+        f"(\n{_nodes(cluster)}\n"
         f"expiration=\"$(date -u -d '+{cluster.token_ttl} seconds' +%Y-%m-%dT%H:%M:%SZ)\"\n"
-        f"{kubectl} apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF\n"
-        "apiVersion: v1\nkind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata:\n"
-        "  name: bootstrap-token-${token%%.*}\n  namespace: kube-system\nstringData:\n"
-        f"  auth-extra-groups: {BOOTSTRAPPERS}\n"
-        "  expiration: $expiration\n"
-        '  token-id: "${token%%.*}"\n  token-secret: "${token#*.}"\n'
-        '  usage-bootstrap-authentication: "true"\n  usage-bootstrap-signing: "true"\nEOF\n',
-        # Nobody waits here for the controller manager to sign cluster-info: whoever reads it does.
+        "pending=()\n"
+        + heredoc(
+            f'while read -r name file; do\n  if {has_joined}; then rm -f "$file"; else pending+=("$file"); fi\ndone',
+            table,
+        )
+        + 'if [ "${#pending[@]}" -eq 0 ]; then exit 0; fi\n'
+        'for file in "${pending[@]}"; do\n'
+        '  IFS=. read -r id secret <"$file" || [ -n "$secret" ]\n'
+        f"  cat <<EOF\n---\n{secret}EOF\n"
+        f"done | {apply(cluster, SUPER_ADMIN)}\n" + _wait_for_signatures(cluster, node) + ")\n",
         Check(
-            f"{joining.name} to be registered",
-            f"{kubectl} get node {joining.name} -o name >/dev/null 2>&1 || {{ echo 'not registered yet'; exit 1; }}\n",
+            "all nodes to have joined",
+            f"{_nodes(cluster)} || {{ echo 'the API does not answer'; exit 1; }}\n"
+            f"for name in {' '.join(quote(other.name) for other in joining)}; do\n"
+            f'  {has_joined} || {{ echo "$name has not joined"; exit 1; }}\ndone\n',
         ),
-        inputs=(name,),
+        idempotent=True,
+        inputs=names,
         why="one token per node, deleted when the node has joined: a leaked one opens little, and not for long",
+    )
+
+
+def _wait_for_signatures(cluster: Cluster, node: Node) -> str:
+    """As a joining node will ask: without credentials. The bootstrapsigner adds a signature for each token."""
+    url = f"{Endpoint(node.address, node.bind_port).url}/api/v1/namespaces/kube-public/configmaps/cluster-info"
+    curl = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f {quote(url)}"
+    return (
+        f"deadline=$((SECONDS + {SIGN_LIMIT}))\n"
+        'for file in "${pending[@]}"; do\n'
+        '  IFS=. read -r id _ <"$file" || [ -n "$id" ]\n'
+        f'  until said="$({curl} 2>&1)" && [[ "$said" == *"\\"jws-kubeconfig-$id\\""* ]]; do\n'
+        '    if [ "$SECONDS" -ge "$deadline" ]; then\n'
+        '      echo "cluster-info was not signed with token $id: does kube-controller-manager run?" >&2\n'
+        "      exit 1\n    fi\n"
+        "    sleep 0.1\n  done\ndone\n"
     )
 
 

@@ -6,6 +6,7 @@ Source: kubeadm v1.30.4 `app/phases/controlplane/{manifests,volumes}.go`.
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.discovery import verified_curl
 from hardway.chapters.static_pods import (
     FILE,
     LIVENESS_FAILURES,
@@ -18,6 +19,7 @@ from hardway.chapters.static_pods import (
 )
 from hardway.model import Cluster, Document, HostVolume, Node
 from hardway.steps import Check, Directory, StaticPod, Step
+from hardway.steps.shell import quote
 
 FLEXVOLUMES = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
 AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
@@ -150,21 +152,21 @@ def kube_scheduler(cluster: Cluster, node: Node) -> Document:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    manifests = cluster.paths.manifests
     yield manifests_directory(cluster)
-    for name, build in (
-        ("apiserver", kube_apiserver),
-        ("controller-manager", kube_controller_manager),
-        ("scheduler", kube_scheduler),
+    for name, build, why in (
+        ("apiserver", kube_apiserver, "the API: everything else talks through it, and only it talks to etcd"),
+        ("controller-manager", kube_controller_manager, "turns what the API is told into what is so"),
+        ("scheduler", kube_scheduler, "finds a node for each pod"),
     ):
-        yield StaticPod(f"control-plane/{name}", f"{manifests}/kube-{name}.yaml", build(cluster, node))
+        path = f"{cluster.paths.manifests}/kube-{name}.yaml"
+        yield StaticPod(f"control-plane/{name}", path, build(cluster, node), why)
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
-    ca = f"--cacert {cluster.paths.pki}/ca.crt"
+    get = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f -o /dev/null"
     yield Check(
         "the API server of this node to be ready",
-        f"curl -sS -m 5 -o /dev/null -f {ca} https://{_bracketed(node.address)}:{node.bind_port}/readyz 2>&1\n",
+        f"{get} https://{_bracketed(node.address)}:{node.bind_port}/readyz 2>&1\n",
         hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
     )
     for name, port in (("kube-controller-manager", 10257), ("kube-scheduler", 10259)):

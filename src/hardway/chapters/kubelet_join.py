@@ -105,7 +105,7 @@ def joined(cluster: Cluster, node: Node) -> Iterator[Step]:
         "kubelet-start/tls-bootstrap",
         Check(
             "the kubelet to get its certificate (TLS bootstrap)",
-            f"[ -s {conf} ] && [ -s {pem} ] || {{ echo 'no certificate yet'; exit 1; }}\n",
+            f"for file in {conf} {pem}; do\n  [ -s \"$file\" ] || {{ echo 'no certificate yet'; exit 1; }}\ndone\n",
             hint="journalctl -u kubelet; kubectl get csr",
         ),
         BOOTSTRAP_LIMIT,
@@ -117,7 +117,8 @@ def joined(cluster: Cluster, node: Node) -> Iterator[Step]:
         f"rm -rf {quote(target)} {INPUTS}\n",
         Check(
             "the bootstrap token to be gone",
-            f"[ ! -e {quote(target)} ] && [ ! -e {token} ] || {{ echo 'it is still there'; exit 1; }}\n",
+            f"for file in {quote(target)} {token}; do\n"
+            '  [ ! -e "$file" ] || { echo "$file is still there"; exit 1; }\ndone\n',
         ),
         idempotent=True,
         watches=(token,),

@@ -3,36 +3,40 @@
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.kubectl import kubectl
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
-from hardway.steps.shell import input_file
+from hardway.steps.shell import input_file, words
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/admin.conf"
-    for joining in cluster.kubernetes_nodes:
-        if joining == cluster.first_control_plane:
-            continue
-        file = input_file(f"token/{joining.name}")
-        yield Command(
-            f"token-delete/{joining.name}",
-            f"delete the token of {joining.name}",
-            f'token="$(cat {file})"\n'
-            f'{kubectl} -n kube-system delete secret "bootstrap-token-${{token%%.*}}" --ignore-not-found\n'
-            f"rm -f {file}\n",
-            Check("the token to be gone", f"[ ! -e {file} ] || {{ echo 'it is still there'; exit 1; }}\n"),
-            watches=(file,),
-            why="the node has its certificate now",
-        )
-    key = input_file("certificate-key")
+    joining = [other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane]
+    tokens = [input_file(f"token/{other.name}") for other in joining]
+    # All masters have their CAs by now, so the key of kubeadm-certs goes, too.
+    files = (*tokens, input_file("certificate-key"))
+    collect = (
+        f"for file in {words(tokens)}; do\n"
+        '  if [ -s "$file" ]; then\n'
+        '    IFS=. read -r id _ <"$file" || [ -n "$id" ]\n'
+        '    secrets+=("bootstrap-token-$id")\n'
+        "  fi\ndone\n"
+    )
     yield Command(
-        "token-delete/certificate-key",
-        "forget the certificate key of this run",
-        f"rm -f {key}\n",
-        Check("the certificate key to be gone", f"[ ! -e {key} ] || {{ echo 'it is still there'; exit 1; }}\n"),
+        "token-delete",
+        "delete the bootstrap tokens of this run, and forget its secrets",
+        "(\nsecrets=()\n"
+        + (collect if tokens else "")
+        + 'if [ "${#secrets[@]}" -gt 0 ]; then\n'
+        + f'  {kubectl(cluster)} -n kube-system delete secret --ignore-not-found "${{secrets[@]}}"\nfi\n'
+        + f"rm -f {words(files)}\n)\n",
+        Check(
+            "the secrets of this run to be gone",
+            f"for file in {words(files)}; do\n"
+            '  [ ! -e "$file" ] || { echo "$file is still there"; exit 1; }\ndone\n',
+        ),
         idempotent=True,
-        watches=(key,),
-        why="all masters have their CAs",
+        watches=files,
+        why="the nodes have certificates now",
     )
 
 

@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.kubectl import kubectl, on_node
 from hardway.chapters.kubelet_join import CRI_SOCKET_ANNOTATION
 from hardway.chapters.kubelet_start import kubelet_configuration
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, config_map, group, role, rule
 from hardway.model import Cluster, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
+from hardway.steps.shell import quote
 
 HASH_ANNOTATION = "kubeadm.kubernetes.io/component-config.hash"
 
@@ -49,23 +51,21 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
             role("kubeadm:kubelet-config", [rule(["configmaps"], ["get"], ["kubelet-config"])], "kube-system"),
             binding("kubeadm:kubelet-config", "kubeadm:kubelet-config", [nodes, bootstrappers], "kube-system"),
         ),
+        f"{cluster.paths.kubernetes}/admin.conf",
         why="kubeadm join, upgrade and reset read them",
     )
-    kubectl = f"kubectl --kubeconfig={cluster.paths.kubernetes}/admin.conf"
     socket = node.registration.cri_socket
+    path = "{.metadata.annotations." + CRI_SOCKET_ANNOTATION.replace(".", "\\.") + "}"
     yield Command(
         "upload-config/cri-socket",
         f"annotate the node with {CRI_SOCKET_ANNOTATION}",
-        f"deadline=$((SECONDS + 60))\n"
-        f"until {kubectl} get node {node.name} >/dev/null 2>&1; do\n"
-        '  [ "$SECONDS" -lt "$deadline" ] || { echo \'the node did not register\' >&2; exit 1; }\n'
-        "  sleep 0.2\ndone\n"
-        f"{kubectl} annotate --overwrite node {node.name} {CRI_SOCKET_ANNOTATION}={socket}\n",
+        on_node(cluster, ["annotate", "--overwrite", "node", node.name, f"{CRI_SOCKET_ANNOTATION}={socket}"]),
         Check(
             "the node to be registered with its CRI socket",
-            f"{kubectl} get node {node.name} -o yaml 2>/dev/null | grep -qF '{CRI_SOCKET_ANNOTATION}: {socket}' ||\n"
-            "  { echo 'no annotation yet'; exit 1; }\n",
+            f'[ "$({kubectl(cluster)} get node {node.name} -o {quote("jsonpath=" + path)} 2>/dev/null)" = {quote(socket)} ]'
+            " ||\n  { echo 'no annotation yet'; exit 1; }\n",
         ),
+        idempotent=True,
         why="kubeadm upgrade and reset read it",
     )
 

@@ -1,0 +1,38 @@
+"""kubectl on a master, as several chapters use it."""
+
+from collections.abc import Iterable
+
+from hardway.model import Cluster
+from hardway.steps.lower import FIELD_MANAGER
+from hardway.steps.shell import quote, words
+
+NODE_LIMIT = 60
+"""Seconds for a node that has started its kubelet to register."""
+
+
+def kubectl(cluster: Cluster, user: str = "admin") -> str:
+    """kubectl with admin.conf or super-admin.conf, ready for more words."""
+    return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/{user}.conf')}"
+
+
+def apply(cluster: Cluster, user: str = "admin") -> str:
+    """Server-side apply of what comes on standard input."""
+    return f"{kubectl(cluster, user)} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
+
+
+def diff(cluster: Cluster, user: str = "admin") -> str:
+    """Exit 0 when `apply` of the same text would change nothing."""
+    return (
+        f"{kubectl(cluster, user)} diff --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
+        " >/dev/null 2>&1"
+    )
+
+
+def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
+    """bash that repeats a change of a Node until the node has registered."""
+    return (
+        f"deadline=$((SECONDS + {NODE_LIMIT}))\n"
+        f'until said="$({kubectl(cluster)} {words(argv)} 2>&1)"; do\n'
+        '  [ "$SECONDS" -lt "$deadline" ] || { printf \'%s\\n\' "$said" >&2; exit 1; }\n'
+        "  sleep 0.2\ndone\n"
+    )
