@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Rendered bash is checked with shellcheck. The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo.
-common=(shellcheck openssl openssh-client openssh-server diffutils)
+# Rendered bash is checked with shellcheck, the rendered balancer by haproxy itself. The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo.
+common=(shellcheck openssl openssh-client openssh-server sudo diffutils haproxy)
 lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
   apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl)
 
@@ -23,7 +23,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
   echo "installing packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # openssh-server is only for its binary: the tests start their own on loopback.
+  # openssh-server and haproxy are for their binaries only: the tests start what they need on loopback.
   apt-get update -q >/dev/null
   RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
