@@ -51,7 +51,7 @@ fi
 stamp=.venv/.hardway-synced
 if [ ! -e "$stamp" ] || [ uv.lock -nt "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
   [ -x .venv/bin/python ] || "$python" -m venv .venv
-  [ -x .venv/bin/uv ] || .venv/bin/python -m ensurepip -q 2>/dev/null || true
+  [ -x .venv/bin/uv ] || .venv/bin/python -m ensurepip >/dev/null 2>&1 || true
   [ -x .venv/bin/uv ] || .venv/bin/python -m pip install -q 'uv>=0.5,<1'
   .venv/bin/uv sync -q --locked --inexact
   touch "$stamp"
