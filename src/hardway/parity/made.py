@@ -18,7 +18,7 @@ from hardway.renderers import sandbox, tree
 from hardway.renderers.files import Tree, below, file
 from hardway.steps import ApiObjects, Certificate, Command, File, KeyPair, Kubeconfig, Run, StaticPod, Step, lower
 from hardway.steps import Directory as DirectoryStep
-from hardway.steps.shell import input_file, quote
+from hardway.steps.shell import INPUTS, input_file, quote
 from hardway.workflows.init import INIT
 from hardway.workflows.join import JOIN, WORKER
 from hardway.workflows.stage import Stage
@@ -45,6 +45,16 @@ case " $* " in
   *" get "*) echo recorded ;;
   *" create -o "*) printf recorded ;;
 esac
+"""
+
+
+CURL = f"""\
+#!/bin/bash
+# Answers as the API server that is asked for cluster-info once every token has signed it.
+for token in {INPUTS}/token-*; do
+  IFS=. read -r id _ <"$token"
+  printf '"jws-kubeconfig-%s"\\n' "$id"
+done
 """
 
 
@@ -113,7 +123,7 @@ def requests(cluster: Cluster, start: Tree) -> Requests:
             for primitive in lower(step):
                 assert isinstance(primitive, Run)
                 lines.append(f"export CHAPTER={quote(stage.chapter.name)}\n(\n{primitive.script.rstrip()}\n)\n")
-    machine = sandbox.machine(node, scripts={"kubectl": KUBECTL})
+    machine = sandbox.machine(node, scripts={"kubectl": KUBECTL, "curl": CURL})
     begun = now()
     done = sandbox.run(machine, "".join(lines), {**start, **inputs}, what="requests to the API")
     return Requests(tuple(_calls(done.tree)), key, begun, now())

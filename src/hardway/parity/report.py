@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hardway.config import load
 from hardway.model import Cluster, Node
@@ -155,8 +155,12 @@ def _rows(
 
 def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     """The files of a node whose kubelet has stored a certificate of its own; which one does not matter here."""
-    kept = below(tree, *_folders(cluster))
-    return {**kept, rotated_certificate(cluster, node): file("certificate and key\n", 0o600)}
+    pem = rotated_certificate(cluster, node)
+    return {
+        **below(tree, *_folders(cluster)),
+        str(PurePosixPath(pem).parent): Entry(Kind.DIRECTORY, 0o755),
+        pem: file("certificate and key\n", 0o600),
+    }
 
 
 def _shared(cluster: Cluster, tree: Tree) -> Tree:

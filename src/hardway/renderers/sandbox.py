@@ -21,6 +21,10 @@ from hardway.steps.shell import quote
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+LIMIT = 300.0
+"""Seconds that a script may take."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """What programs find inside."""
@@ -71,11 +75,11 @@ def machine(
     )
 
 
-def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "") -> Outcome:
+def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", limit: float = LIMIT) -> Outcome:
     """Run bash text (`set -euo pipefail`, umask 022) on such a machine that has the files of `start`.
 
     The tree of the outcome holds these files and everything that the script added or changed, outside /run and /tmp.
-    StepFailed, with `what` as its place, when the script ends with another code than 0.
+    StepFailed, with `what` as its place, when the script ends with another code than 0 or not within the limit (s).
     """
     if os.geteuid() != 0:
         raise HardwayError("a root of its own can only be made by root", what, hint="run the command with sudo")
@@ -100,13 +104,19 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "") 
         ]
         mounts += [word for path in on.folders for word in (str(path), str(path))]
         namespaces = ("--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child")
-        done = subprocess.run(
-            ["unshare", *namespaces, "--propagation=private", "bash", "enter", folder, on.hostname, *mounts],
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        try:
+            # When unshare is killed, the namespaces end with it, and everything that runs or is mounted in them.
+            done = subprocess.run(
+                ["unshare", *namespaces, "--propagation=private", "bash", "enter", folder, on.hostname, *mounts],
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=limit,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = (late.stderr or late.stdout or b"").decode(errors="replace")
+            raise StepFailed(f"a script did not end within {limit:g} s", what, output=said[-2000:]) from None
         output = done.stdout.decode(errors="replace")
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace") or output

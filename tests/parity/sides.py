@@ -1,0 +1,45 @@
+"""Both sides of the comparison for one example, made once per test run."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from hardway.config import load
+from hardway.lab.gobuild import ensure_kubernetes
+from hardway.model import Cluster
+from hardway.parity import made
+from hardway.parity.made import Requests
+from hardway.parity.oracle import Made
+from hardway.parity.report import ParityReport, compare_cluster
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ("lab", "my-first-cluster")
+
+
+def example(name: str) -> Path:
+    """cluster.yaml of an example."""
+    return ROOT / "examples" / name / "cluster.yaml"
+
+
+@cache
+def report(name: str) -> ParityReport:
+    """The comparison of an example with the kubeadm of its version, which is built where the cache has none."""
+    version = load(example(name)).release.kubernetes
+    return compare_cluster(example(name), ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"])
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What our chapters make for the first master of an example."""
+
+    cluster: Cluster
+    files: Made
+    requests: Requests
+
+
+@cache
+def ours(name: str) -> Ours:
+    """One run of our chapters, as material for mutations."""
+    cluster = load(example(name))
+    files = made.init(cluster)
+    return Ours(cluster, files, made.requests(cluster, files.tree))

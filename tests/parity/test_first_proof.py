@@ -1,0 +1,108 @@
+"""Files and objects are kubeadm's, field by field, for both examples (design section 7, promise 2)."""
+
+import pytest
+from sides import EXAMPLES, report
+
+from hardway.parity.declared import DECLARED, unused
+from hardway.parity.report import CLUSTER
+
+pytestmark = pytest.mark.parity
+
+LEAVES = (
+    "apiserver",
+    "apiserver-etcd-client",
+    "apiserver-kubelet-client",
+    "etcd/healthcheck-client",
+    "etcd/peer",
+    "etcd/server",
+    "front-proxy-client",
+)
+MASTER = {
+    "/etc/kubernetes/manifests",
+    *(f"/etc/kubernetes/manifests/kube-{name}.yaml" for name in ("apiserver", "controller-manager", "scheduler")),
+    *(f"/etc/kubernetes/{name}.conf" for name in ("admin", "controller-manager", "scheduler")),
+    *(f"/etc/kubernetes/pki/{name}.{kind}" for name in LEAVES for kind in ("crt", "key")),
+}
+KUBELET = {"/var/lib/kubelet", "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"}
+FIRST = {
+    "/etc/kubernetes",
+    "/etc/kubernetes/manifests/etcd.yaml",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/super-admin.conf",
+    "/etc/kubernetes/pki",
+    "/etc/kubernetes/pki/etcd",
+    "/var/lib/etcd",
+    *(
+        f"/etc/kubernetes/pki/{name}"
+        for ca in ("ca", "front-proxy-ca", "etcd/ca", "sa")
+        for name in ((f"{ca}.key", f"{ca}.pub") if ca == "sa" else (f"{ca}.key", f"{ca}.crt"))
+    ),
+}
+OBJECTS = {
+    *(f"ClusterRoleBinding kubeadm:{name}" for name in ("cluster-admins", "get-nodes", "kubelet-bootstrap")),
+    *(f"ClusterRoleBinding kubeadm:node-autoapprove-{name}" for name in ("bootstrap", "certificate-rotation")),
+    "ClusterRole kubeadm:get-nodes",
+    "ConfigMap kube-public/cluster-info",
+    *(f"ConfigMap kube-system/{name}" for name in ("kubeadm-config", "kubelet-config")),
+    *(
+        f"{kind} {name}"
+        for kind in ("Role", "RoleBinding")
+        for name in (
+            "kube-public/kubeadm:bootstrap-signer-clusterinfo",
+            "kube-system/kubeadm:kubeadm-certs",
+            "kube-system/kubeadm:kubelet-config",
+            "kube-system/kubeadm:nodes-kubeadm-config",
+        )
+    ),
+    *(f"Secret kube-system/bootstrap-token-({purpose})" for purpose in ("to join", "that owns kubeadm-certs")),
+    "Secret kube-system/kubeadm-certs",
+    *(f"Node master-1.my-first-cluster.example.com {kind}" for kind in ("annotations", "labels", "taints")),
+}
+ADDONS = {
+    *(f"ServiceAccount kube-system/{name}" for name in ("coredns", "kube-proxy")),
+    *(f"ConfigMap kube-system/{name}" for name in ("coredns", "kube-proxy")),
+    "ClusterRole system:coredns",
+    "ClusterRoleBinding system:coredns",
+    "ClusterRoleBinding kubeadm:node-proxier",
+    "Role kube-system/kube-proxy",
+    "RoleBinding kube-system/kube-proxy",
+    "DaemonSet kube-system/kube-proxy",
+    "Deployment kube-system/coredns",
+    "Service kube-system/kube-dns",
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nothing_differs_but_what_is_declared(name: str) -> None:
+    """Every field of every file and object is kubeadm's, but for the declared ones."""
+    assert [str(difference) for difference in report(name).undeclared] == []
+
+
+def test_every_declaration_is_needed() -> None:
+    """A declared difference that is none any more has to leave the list."""
+    differences = [difference for name in EXAMPLES for difference in report(name).differences]
+
+    assert unused(differences, DECLARED) == ()
+
+
+@pytest.mark.parametrize(("name", "objects"), [("lab", OBJECTS | ADDONS), ("my-first-cluster", OBJECTS)])
+def test_everything_is_compared(name: str, objects: set[str]) -> None:
+    """The comparison covers all that kubeadm makes; a file or object that nobody looks at could hide anything."""
+    compared: dict[str, set[str]] = {}
+    for row in report(name).rows:
+        assert row.fields > 0, row
+        compared.setdefault(row.node, set()).add(row.item)
+
+    assert compared == {
+        "master-1": FIRST | MASTER | KUBELET,
+        "master-2": MASTER | KUBELET,
+        "master-3": MASTER | KUBELET,
+        "worker-1": KUBELET,
+        CLUSTER: objects,
+    }
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_item_belongs_to_a_chapter(name: str) -> None:
+    """The table of chapters and items has no line without a chapter."""
+    assert [row.item for row in report(name).rows if not row.chapter] == []
