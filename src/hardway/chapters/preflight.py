@@ -38,7 +38,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     text = script(cluster, node)
     yield Command(
         "preflight",
-        "ask everything that kubeadm's preflight asks",
+        "find the node fit for Kubernetes",
         text,
         Check("the node to be fit for Kubernetes", text),
         # It only asks; so its own text is its guard, and a node that is not fit stops with every line at once.

@@ -2,7 +2,8 @@
 
 Source: kubeadm v1.30.4 `app/preflight/checks.go` (InitNodeChecks, JoinNodeChecks, addCommonChecks). The names in `key`
 are what ignorePreflightErrors lists. Left out: KubernetesVersion (it compares with kubeadm's own version),
-ExternalEtcdVersion (etcd is stacked), ImagePull (an action; the kubelet pulls). Added: firewalld on workers.
+ExternalEtcdVersion (etcd is stacked), ImagePull (an action; the kubelet pulls). Asked of more nodes than kubeadm does:
+firewalld of workers, forwarding in all of the cluster's families of whoever joins.
 
 kubeadm asks once, before it does anything; we ask again on every run. So what can only be asked of an empty node is
 answered yes by a node that belongs to this cluster already, which its kubelet's kubeconfig tells.

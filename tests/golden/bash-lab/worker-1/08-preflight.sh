@@ -6,7 +6,7 @@
 set -euo pipefail
 
 # preflight
-# ask everything that kubeadm's preflight asks: a node that is not fit is better refused before anything is on it
+# find the node fit for Kubernetes: a node that is not fit is better refused before anything is on it
 failed=0
 reason="$(
 [ "$UID" = 0 ] || { echo "it is not"; exit 1; }
