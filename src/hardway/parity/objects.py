@@ -47,10 +47,17 @@ def of_requests(requests: Requests, around: Surroundings) -> Described:
     fields: dict[str, Fields] = {}
     chapters: dict[str, str] = {}
     for call in requests.calls:
-        found = dict(_of_call(call, around))
-        fields |= found
-        chapters |= dict.fromkeys(found, call.chapter)
+        for item, values in _of_call(call, around):
+            name = _free_name(item, values, fields)
+            fields[name] = values
+            chapters[name] = call.chapter
     return Described(fields, chapters)
+
+
+def _free_name(item: str, values: Fields, fields: Mapping[str, Fields]) -> str:
+    """The item's name, or one with a number where another one of that name says something else."""
+    names = [item, *(f"{item} ({number})" for number in range(2, len(fields) + 3))]
+    return next(name for name in names if fields.get(name, values) == values)
 
 
 def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:
