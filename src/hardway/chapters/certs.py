@@ -8,11 +8,12 @@ from hardway.pki import catalog, openssl, questions
 from hardway.steps import Certificate, Check, Command, Directory, KeyPair, Step
 
 
-def pki_directories(cluster: Cluster) -> Iterator[Step]:
-    """certificatesDir and the place of etcd's certificates; keys below are 0600 each."""
+def pki_directories(cluster: Cluster, node: Node) -> Iterator[Step]:
+    """certificatesDir and, on a master, the place of etcd's certificates; keys below are 0600 each."""
     yield Directory("certs/directory", cluster.paths.kubernetes, 0o755)
     yield Directory("certs/pki-directory", cluster.paths.pki, 0o755)
-    yield Directory("certs/etcd-directory", f"{cluster.paths.pki}/etcd", 0o755)
+    if node.is_control_plane:
+        yield Directory("certs/etcd-directory", f"{cluster.paths.pki}/etcd", 0o755)
 
 
 def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
@@ -20,7 +21,7 @@ def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
     first = node == cluster.first_control_plane
     specs, pair = catalog.certificates(cluster, node), catalog.service_account_key(cluster)
     files = tuple(spec.key for spec in specs) + ((pair.private_key,) if first else ())
-    yield from pki_directories(cluster)
+    yield from pki_directories(cluster, node)
     yield Command(
         "certs/keys",
         "make the private keys side by side",

@@ -57,7 +57,7 @@ def verified_curl(ca: str) -> str:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    yield from pki_directories(cluster)
+    yield from pki_directories(cluster, node)
     token, pin = f"token/{node.name}", input_file("ca-pin")
     ca, conf = quote(f"{cluster.paths.pki}/ca.crt"), quote(f"{cluster.paths.kubernetes}/kubelet.conf")
     known = Check(

@@ -62,7 +62,7 @@ _REASONS = """\
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    yield from pki_directories(cluster)
+    yield from pki_directories(cluster, node)
     # The keys of the CAs may be missing: with an external CA there are none, and an operator may take them away.
     # Files are written in this order, so the last ones say that the others have come.
     files = [f"{cluster.paths.pki}/{path}" for _, path in SECRET_FILES if not path.endswith("ca.key")]

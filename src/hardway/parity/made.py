@@ -86,9 +86,9 @@ def join_control_plane(cluster: Cluster, node: Node, start: Tree) -> Made:
     return _files(node, _steps(cluster, node, JOIN, without=ETCD_JOIN), start)
 
 
-def join_worker(cluster: Cluster, node: Node) -> Made:
-    """A worker's kubelet files."""
-    return _files(node, _steps(cluster, node, WORKER), {})
+def join_worker(cluster: Cluster, node: Node, start: Tree) -> Made:
+    """A worker's files; `start` is the CA with its directories, as kubeadm's discovery leaves them."""
+    return _files(node, _steps(cluster, node, WORKER), start)
 
 
 FINALIZE = "kubelet-finalize"

@@ -96,10 +96,12 @@ def compare_cluster(path: Path, kubeadm: Path) -> ParityReport:
                 partial(oracle.join_control_plane, node, shared[1]),
             )
             rows += _file_rows(cluster, node, pair, shared)
+        known = _trusted(cluster, ours.tree), _trusted(cluster, theirs.tree)
         for node in cluster.workers:
-            pair = both(partial(made.join_worker, cluster, node), partial(oracle.join_worker, node))
-            # Trust comes to a worker with discovery, which needs a cluster; what remains is the kubelet's.
-            rows += _file_rows(cluster, node, pair, folders=(cluster.paths.kubelet,))
+            pair = both(
+                partial(made.join_worker, cluster, node, known[0]), partial(oracle.join_worker, node, known[1])
+            )
+            rows += _file_rows(cluster, node, pair, known)
         asked, told = (
             pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
             pool.submit(oracle.actions),
@@ -172,6 +174,13 @@ def _shared(cluster: Cluster, tree: Tree) -> Tree:
     for name in SHARED:
         made[f"{pki}/{name}"] = file(tree[f"{pki}/{name}"].content, 0o600 if name.endswith(".key") else 0o644)
     return made
+
+
+def _trusted(cluster: Cluster, tree: Tree) -> Tree:
+    """What a worker has once it believes the cluster (kubeadm `app/cmd/phases/join/kubelet.go`, WriteCert)."""
+    path = f"{cluster.paths.pki}/ca.crt"
+    folders = (cluster.paths.kubernetes, cluster.paths.pki)
+    return {**{folder: Entry(Kind.DIRECTORY, 0o755) for folder in folders}, path: file(tree[path].content)}
 
 
 def _folders(cluster: Cluster) -> tuple[str, ...]:

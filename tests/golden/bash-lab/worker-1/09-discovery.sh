@@ -20,10 +20,6 @@ install -d -m 0755 -o root -g root /etc/kubernetes
 # make the directory /etc/kubernetes/pki
 install -d -m 0755 -o root -g root /etc/kubernetes/pki
 
-# certs/etcd-directory
-# make the directory /etc/kubernetes/pki/etcd
-install -d -m 0755 -o root -g root /etc/kubernetes/pki/etcd
-
 # discovery
 # learn the cluster's CA and verify it: whoever believes a wrong CA hands its credentials to a stranger
 if ! (
