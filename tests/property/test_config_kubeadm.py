@@ -11,7 +11,7 @@ import yaml
 from configuration_documents import CLUSTER, KUBE_PROXY, KUBELET
 from hypothesis import HealthCheck, given, settings
 
-from hardway.config import loads
+from hardway.config import load, loads
 from hardway.lab.paths import cache_dir
 from hardway.model import thaw
 
@@ -104,3 +104,29 @@ def test_kube_proxy_configuration(tmp_path: Path, proxy: dict[str, Any]) -> None
     expected = stored(tmp_path, [INIT, PLAIN, given], "kube-proxy", "config.conf", "addon", "kube-proxy")
 
     assert expected == thaw(ours)
+
+
+@pytest.mark.parametrize("example", ["lab", "my-first-cluster"])
+def test_examples(tmp_path: Path, example: str) -> None:
+    """What our examples store is what kubeadm would store for them."""
+    file = Path(__file__).resolve().parents[2] / "examples" / example / "cluster.yaml"
+    ours = load(file)
+    first = ours.first_control_plane
+    documents = [value for value in yaml.safe_load_all(file.read_text()) if value["kind"] != "Inventory"]
+    for document in documents:
+        if document["kind"] == "InitConfiguration":
+            document["localAPIEndpoint"] = {"advertiseAddress": first.address}
+            document["nodeRegistration"] |= {"name": first.name, "criSocket": first.registration.cri_socket}
+    documents = [value for value in documents if value["kind"] != "JoinConfiguration"]
+
+    kubeadms = [
+        stored(tmp_path, documents, "kubeadm-config", "ClusterConfiguration", "upload-config", "kubeadm"),
+        stored(tmp_path, documents, "kubelet-config", "kubelet", "upload-config", "kubelet"),
+        stored(tmp_path, documents, "kube-proxy", "config.conf", "addon", "kube-proxy"),
+    ]
+    kubeadms[1].pop("resolvConf", None)
+    assert kubeadms == [
+        thaw(ours.cluster_configuration),
+        thaw(ours.kubelet_configuration),
+        thaw(ours.kube_proxy_configuration),
+    ]

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hardway.config import load
+from hardway.cli import ui
+from hardway.config import advice, load
 from hardway.engine.schedule import Selection
 from hardway.errors import UsageError
 from hardway.model import Cluster
@@ -25,6 +26,8 @@ DEFAULT_FILE = Path("cluster.yaml")
 def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
     """The cluster of a file; UsageError for a node that it does not have."""
     cluster = load(file)
+    for line in advice(cluster):
+        ui.say(f"note: {line}")
     for name in nodes or ():
         try:
             cluster.node(name)

@@ -28,6 +28,8 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
 def _text(path: Path) -> tuple[str, str]:
     """Content, or the reason why there is none."""
     try:
+        if path.exists() and not path.is_file():
+            return "", "it is not a file"
         if path.stat().st_size > MAX_BYTES:
             return "", "it is larger than 4 MiB"
         return path.read_text(encoding="utf-8"), ""

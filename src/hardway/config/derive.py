@@ -56,6 +56,7 @@ def derive(sources: Sources) -> Cluster:
         feature_gates=MappingProxyType(dict(config.feature_gates)),
         skip_phases=tuple(sources.init.skip_phases),
         token_ttl=int(seconds(inventory.token_ttl) or 0),
+        approve_serving_certificates=inventory.approve_serving_certificates,
         cluster_configuration=freeze_document(
             cluster_configuration.stored(sources.given("ClusterConfiguration"), endpoint.url.removeprefix("https://"))
         ),

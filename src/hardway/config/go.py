@@ -15,6 +15,7 @@ import struct as binary
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from hardway.config.durations import go_duration, nanoseconds
@@ -70,7 +71,7 @@ def _whole(low: int, high: int) -> Callable[[Any], bool]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _is_text(value: Any) -> bool:

@@ -109,3 +109,5 @@ class Inventory(TypeMeta):
     """Path on the masters to a file beside cluster.yaml."""
     manifests: list[str] = Field(default_factory=list)
     token_ttl: str = "2h0m0s"
+    approve_serving_certificates: bool = True
+    """hardway approves the kubelets' serving certificates (serverTLSBootstrap); false: somebody else does."""

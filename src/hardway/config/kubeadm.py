@@ -19,7 +19,8 @@ class Strict(BaseModel):
         """Go cannot tell nothing and an empty text from a field that is left out: all are defaulted."""
         if not isinstance(value, dict):
             return value
-        return {key: item for key, item in value.items() if item is not None and item != ""}
+        texts = {field.alias for field in cls.model_fields.values() if field.annotation is str}
+        return {key: item for key, item in value.items() if item is not None and (item != "" or key not in texts)}
 
 
 class TypeMeta(Strict):

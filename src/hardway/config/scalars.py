@@ -20,6 +20,10 @@ _WORDS: dict[str, Scalar] = {
     for word in words.split()
 }
 _WORDS[""] = None
+_NO_NUMBERS = {
+    word: float(word.replace(".", ""))
+    for word in [".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF"]
+}
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LIMIT = 2**64
@@ -30,6 +34,8 @@ def meaning(text: str) -> Scalar:
     """The value of an unquoted word."""
     if text in _WORDS:
         return _WORDS[text]
+    if text in _NO_NUMBERS:
+        return _NO_NUMBERS[text]
     if text[0] not in "+-.0123456789":
         return text
     plain = text.replace("_", "") if text[0] != "." else text

@@ -148,6 +148,8 @@ class Cluster:
     """kubeadm's phase paths that are left out, e.g. `addon` or `addon/kube-proxy`."""
     token_ttl: int = 7200
     """Life of a node's bootstrap token in seconds."""
+    approve_serving_certificates: bool = True
+    """Kubelets' serving certificates are approved here; False: somebody else's controller does."""
 
     cluster_configuration: Document = field(default_factory=lambda: MappingProxyType({}))
     """ClusterConfiguration as kubeadm stores it: defaulted and normalised."""

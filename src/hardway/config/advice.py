@@ -1,0 +1,41 @@
+"""What is allowed and probably not meant: said once, and nothing is refused."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+
+from hardway.model import Cluster, Role, Value
+
+
+def advice(cluster: Cluster) -> tuple[str, ...]:
+    """Sentences without full stop for the person who wrote the cluster.yaml. Pure."""
+    return tuple(_advice(cluster))
+
+
+def _advice(cluster: Cluster) -> Iterator[str]:
+    masters = len(cluster.control_planes)
+    if masters % 2 == 0:
+        yield f"{masters} masters bear no more failures than {masters - 1}: etcd needs more than half of its members"
+    if len(cluster.balancers) > 1 and not any(node.address == cluster.balancer.address for node in cluster.balancers):
+        yield f"`{cluster.balancer.address}` is none of the balancers: something else must bring it to them"
+    elif len(cluster.balancers) > 1:
+        yield f"the API's name leads to one of {len(cluster.balancers)} balancers only: {cluster.balancer.address}"
+    if masters > 1 and not cluster.balancers and cluster.balancer.address == cluster.first_control_plane.address:
+        yield "the API's name leads to the first master alone: when that is down, so is the API for everybody else"
+    for subnet in cluster.networking.service_subnets:
+        if ipaddress.ip_network(subnet).is_global:
+            yield f"service network {subnet} is public address space: its real hosts cannot be reached from the cluster"
+    driver = cluster.kubelet_configuration.get("cgroupDriver")
+    if driver != "systemd" and not _says_systemd_cgroup(cluster.containerd):
+        yield f"kubelets use cgroup driver {driver}, containerd systemd: containerd.cri of the Inventory can change it"
+    if cluster.kubelet_configuration.get("serverTLSBootstrap") is True and not cluster.approve_serving_certificates:
+        yield "nobody here approves the kubelets' serving certificates: until somebody does, logs and exec fail"
+    mixed = [node.host_name for node in cluster.nodes if {Role.LOAD_BALANCER, Role.CONTROL_PLANE} <= node.roles]
+    if mixed:
+        yield f"the balancer on {', '.join(mixed)} goes down with the master"
+
+
+def _says_systemd_cgroup(value: Value) -> bool:
+    """The setting stands anywhere in the user's containerd settings."""
+    if isinstance(value, Mapping):
+        return "SystemdCgroup" in value or any(_says_systemd_cgroup(item) for item in value.values())
+    return False
