@@ -48,7 +48,8 @@ objection() {
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    if cluster.kubelet_configuration.get("serverTLSBootstrap") is not True:
+    bootstraps = cluster.kubelet_configuration.get("serverTLSBootstrap") is True
+    if not bootstraps or not cluster.approve_serving_certificates:
         return
     yield Command(
         "approve-serving",
@@ -56,16 +57,16 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         f"(\n{_sans(cluster)}{JUDGE}"
         "declare -A told\n"
         f"deadline=$((SECONDS + {LIMIT}))\n"
-        f"while :; do\n{_approve(cluster)}{_pending(cluster)}"
-        '[ -n "$pending" ] || break\n'
+        f"while :; do\n{_approve(cluster)}{_missing(cluster)}"
+        '[ -n "$missing" ] || break\n'
         'if [ "$SECONDS" -ge "$deadline" ]; then\n'
-        '  echo "no serving certificate of the cluster yet on:$pending" >&2\n'
+        '  echo "no serving certificate of the cluster yet on:$missing" >&2\n'
         f"  echo 'hint: kubectl get csr; does port {PORT} answer?' >&2\n"
         "  exit 1\nfi\n"
         "sleep 0.3\ndone\n)\n",
         Check(
             "every kubelet to serve with a certificate of the cluster's CA",
-            _pending(cluster) + '[ -z "$pending" ] || { echo "not yet:$pending"; exit 1; }\n',
+            _missing(cluster) + '[ -z "$missing" ] || { echo "not yet:$missing"; exit 1; }\n',
             hint="kubectl get csr shows what waits for approval",
         ),
         idempotent=True,
@@ -100,16 +101,16 @@ def _approve(cluster: Cluster) -> str:
     )
 
 
-def _pending(cluster: Cluster) -> str:
-    """bash that sets $pending: the nodes whose kubelet does not serve with a certificate of the cluster yet."""
+def _missing(cluster: Cluster) -> str:
+    """bash that sets $missing: the nodes whose kubelet does not serve with a certificate of the cluster yet."""
     ca = quote(f"{cluster.paths.pki}/ca.crt")
     table = "".join(f"{other.name} {other.address}\n" for other in cluster.kubernetes_nodes)
     loop = (
-        "pending=''\n"
+        "missing=''\n"
         "while read -r name address; do\n"
         '  case "$address" in *:*) host="[$address]" ;; *) host="$address" ;; esac\n'
         f'  timeout 3 openssl s_client -connect "$host:{PORT}" -verify_ip "$address" -verify_return_error -brief \\\n'
-        f'    -CAfile {ca} -no-CApath -no-CAstore </dev/null >/dev/null 2>&1 || pending="$pending $name"\n'
+        f'    -CAfile {ca} -no-CApath -no-CAstore </dev/null >/dev/null 2>&1 || missing="$missing $name"\n'
         "done"
     )
     return heredoc(loop, table)

@@ -166,7 +166,7 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     get = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f -o /dev/null"
     yield Check(
         "the API server of this node to be ready",
-        f"{get} https://{_bracketed(node.address)}:{node.bind_port}/readyz 2>&1\n",
+        f"{get} {quote(f'https://{_bracketed(node.address)}:{node.bind_port}/readyz')} 2>&1\n",
         hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
     )
     for name, port in (("kube-controller-manager", 10257), ("kube-scheduler", 10259)):

@@ -132,7 +132,7 @@ def etcdctl(cluster: Cluster, *members: Node) -> str:
     certs = quote(f"{cluster.paths.pki}/etcd")
     return (
         f"etcdctl --cacert {certs}/ca.crt --cert {certs}/healthcheck-client.crt"
-        f" --key {certs}/healthcheck-client.key --endpoints {','.join(client_url(member) for member in members)}"
+        f" --key {certs}/healthcheck-client.key --endpoints {quote(','.join(map(client_url, members)))}"
     )
 
 
@@ -143,7 +143,7 @@ def voter(cluster: Cluster, node: Node) -> str:
         f"(exec 3<>/dev/tcp/{node.address}/2379) 2>/dev/null || {{ echo 'nobody listens on port 2379'; exit 1; }}\n"
         f'members="$({etcdctl(cluster, node)} --command-timeout 5s member list -w simple 2>&1)" ||\n'
         "  { echo \"${members##*$'\\n'}\"; exit 1; }\n"
-        f'grep -q {quote(f", started, .*, {peer_url(node)}, .*, false$")} <<<"$members" ||\n'
+        f'grep -F {quote(f", {peer_url(node)}, ")} <<<"$members" | grep -q ", started, .*, false$" ||\n'
         "  { echo 'it is no started voter'; exit 1; }\n"
     )
 

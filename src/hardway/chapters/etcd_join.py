@@ -63,7 +63,7 @@ def _announce(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
         "      exit 1\n    fi\n"
         '    [ -z "$own" ] || break\n'
         # etcd takes one learner at a time; a refusal is tried again until the other one is promoted.
-        f'    if said="$({ctl} member add {quote(node.name)} --learner --peer-urls={url} 2>&1)"; then break; fi\n'
+        f'    if said="$({ctl} member add {quote(node.name)} --learner --peer-urls={quote(url)} 2>&1)"; then break; fi\n'
         "  fi\n"
         '  [ "$SECONDS" -lt "$deadline" ] || { echo "${said##*$\'\\n\'}" >&2; exit 1; }\n'
         "  sleep 0.1\ndone\n)\n",

@@ -14,6 +14,7 @@ from hardway.chapters.static_pods import flags
 from hardway.model import Cluster, Document, Node, Taint, freeze_document, thaw
 from hardway.steps import Check, Directory, File, Service, Step, Wait
 from hardway.steps.goyaml import dump_go
+from hardway.steps.shell import quote
 
 HEALTHZ_LIMIT = 240
 """Seconds, as kubeadm waits."""
@@ -63,7 +64,7 @@ def healthz(cluster: Cluster) -> Check:
     )
     return Check(
         "the kubelet to be healthy",
-        f"curl -sf -m 5 -o /dev/null http://{host}:{port}/healthz || {{ echo 'no answer on port {port}'; exit 1; }}\n",
+        f"curl -sf -m 5 -o /dev/null {quote(f'http://{host}:{port}/healthz')} || {{ echo 'no answer on port {port}'; exit 1; }}\n",
         hint="journalctl -u kubelet",
     )
 

@@ -6,7 +6,7 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import kubectl
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
-from hardway.steps.shell import input_file, words
+from hardway.steps.shell import for_each, input_file, quote, words
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
@@ -14,12 +14,13 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     tokens = [input_file(f"token/{other.name}") for other in joining]
     # All masters have their CAs by now, so the key of kubeadm-certs goes, too.
     files = (*tokens, input_file("certificate-key"))
-    collect = (
-        f"for file in {words(tokens)}; do\n"
-        '  if [ -s "$file" ]; then\n'
-        '    IFS=. read -r id _ <"$file" || [ -n "$id" ]\n'
-        '    secrets+=("bootstrap-token-$id")\n'
-        "  fi\ndone\n"
+    collect = for_each(
+        "file",
+        map(quote, tokens),
+        'if [ -s "$file" ]; then\n'
+        '  IFS=. read -r id _ <"$file" || [ -n "$id" ]\n'
+        '  secrets+=("bootstrap-token-$id")\n'
+        "fi\n",
     )
     yield Command(
         "token-delete",
@@ -31,8 +32,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         + f"rm -f {words(files)}\n)\n",
         Check(
             "the secrets of this run to be gone",
-            f"for file in {words(files)}; do\n"
-            '  [ ! -e "$file" ] || { echo "$file is still there"; exit 1; }\ndone\n',
+            for_each("file", map(quote, files), '[ ! -e "$file" ] || { echo "$file is still there"; exit 1; }\n'),
         ),
         idempotent=True,
         watches=files,

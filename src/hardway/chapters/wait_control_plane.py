@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, Endpoint, Node
 from hardway.steps import Check, Step, Wait
 from hardway.steps.shell import quote
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    address = f"[{node.address}]" if ":" in node.address else node.address
+    local = Endpoint(node.address, node.bind_port).url
     get = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f -o /dev/null"
     hint = "crictl ps -a, or journalctl -u kubelet, tells which component does not run"
     yield Wait(
         "wait-control-plane/local",
         Check(
             "the API server of this node to be ready",
-            f"{get} https://{address}:{node.bind_port}/readyz 2>&1\n",
+            f"{get} {quote(local + '/readyz')} 2>&1\n",
             hint=hint,
         ),
         cluster.api_server_timeout,
@@ -26,7 +26,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         "wait-control-plane/endpoint",
         Check(
             f"the API to answer at {cluster.endpoint.url}",
-            f"{get} {cluster.endpoint.url}/readyz 2>&1\n",
+            f"{get} {quote(cluster.endpoint.url + '/readyz')} 2>&1\n",
             hint="does the name resolve to the balancer, and does the balancer see this API server as healthy?",
         ),
         60,
