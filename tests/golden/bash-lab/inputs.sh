@@ -18,3 +18,6 @@ random() {
 if [ ! -s /run/hardway/inputs/ca-pin ] && [ -s /etc/kubernetes/pki/ca.crt ]; then
   openssl x509 -noout -pubkey -in /etc/kubernetes/pki/ca.crt | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//' >/run/hardway/inputs/ca-pin
 fi
+if [ ! -s /run/hardway/inputs/ca ] && [ -s /etc/kubernetes/pki/ca.crt ]; then
+  base64 -w0 /etc/kubernetes/pki/ca.crt >/run/hardway/inputs/ca
+fi

@@ -39,9 +39,9 @@ authorization:
     cacheUnauthorizedTTL: 0s
 cgroupDriver: systemd
 clusterDNS:
-  - 10.96.0.10
+- 10.96.0.10
 clusterDomain: cluster.local
-containerRuntimeEndpoint: ''
+containerRuntimeEndpoint: ""
 cpuManagerReconcilePeriod: 0s
 evictionPressureTransitionPeriod: 0s
 fileCheckFrequency: 0s
@@ -55,9 +55,9 @@ logging:
   flushFrequency: 0
   options:
     json:
-      infoBufferSize: '0'
+      infoBufferSize: "0"
     text:
-      infoBufferSize: '0'
+      infoBufferSize: "0"
   verbosity: 0
 memorySwap: {}
 nodeStatusReportFrequency: 0s
@@ -74,7 +74,7 @@ volumeStatsAggPeriod: 0s
 EOF
 
 # kubelet-start/start
-# enable and start kubelet.service
+# enable and start kubelet.service: it runs the static pods, and registers the node
 systemctl daemon-reload
 systemctl enable -q kubelet.service
 systemctl restart kubelet.service || { journalctl --no-pager -n 20 -u kubelet.service >&2; exit 1; }

@@ -124,18 +124,15 @@ EOF
 
 # bootstrap-token/cluster-info
 # publish the CA and the endpoint in ConfigMap cluster-info: a joining node reads it before it can trust anything; the controller manager signs it with each token
+ca="$(base64 -w0 /etc/kubernetes/pki/ca.crt)"
 kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
 apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: cluster-info
-  namespace: kube-public
 data:
   kubeconfig: |
     apiVersion: v1
     clusters:
     - cluster:
-        certificate-authority-data: $(base64 -w0 /etc/kubernetes/pki/ca.crt)
+        certificate-authority-data: $ca
         server: https://api.my-first-cluster.example.com:6443
       name: ""
     contexts: null
@@ -143,94 +140,54 @@ data:
     kind: Config
     preferences: {}
     users: null
+kind: ConfigMap
+metadata:
+  name: cluster-info
+  namespace: kube-public
 EOF
 
-# bootstrap-token/master-2.my-first-cluster.example.com
-# create a bootstrap token for master-2.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
-if ! (
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node master-2.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
-) >/dev/null 2>&1; then
-token="$(cat /run/hardway/inputs/token-master-2.my-first-cluster.example.com)"
+# bootstrap-token/tokens
+# create a bootstrap token for each node that has not joined: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
+(
+nodes="$(kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null)"
 expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+pending=()
+while read -r name file; do
+  if grep -qxF -e "$name True" -e "$name False" <<<"$nodes"; then rm -f "$file"; else pending+=("$file"); fi
+done <<'EOF'
+master-2.my-first-cluster.example.com /run/hardway/inputs/token-master-2.my-first-cluster.example.com
+master-3.my-first-cluster.example.com /run/hardway/inputs/token-master-3.my-first-cluster.example.com
+worker-1.my-first-cluster.example.com /run/hardway/inputs/token-worker-1.my-first-cluster.example.com
+EOF
+if [ "${#pending[@]}" -eq 0 ]; then exit 0; fi
+for file in "${pending[@]}"; do
+  IFS=. read -r id secret <"$file" || [ -n "$secret" ]
+  cat <<EOF
+---
 apiVersion: v1
 kind: Secret
-type: bootstrap.kubernetes.io/token
 metadata:
-  name: bootstrap-token-${token%%.*}
+  name: bootstrap-token-$id
   namespace: kube-system
 stringData:
   auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
-  expiration: $expiration
-  token-id: "${token%%.*}"
-  token-secret: "${token#*.}"
+  expiration: "$expiration"
+  token-id: "$id"
+  token-secret: "$secret"
   usage-bootstrap-authentication: "true"
   usage-bootstrap-signing: "true"
-EOF
-deadline=$((SECONDS + 60))
-until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
-  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
-  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
-  sleep 0.1
-done
-fi
-
-# bootstrap-token/master-3.my-first-cluster.example.com
-# create a bootstrap token for master-3.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
-if ! (
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node master-3.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
-) >/dev/null 2>&1; then
-token="$(cat /run/hardway/inputs/token-master-3.my-first-cluster.example.com)"
-expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
-apiVersion: v1
-kind: Secret
 type: bootstrap.kubernetes.io/token
-metadata:
-  name: bootstrap-token-${token%%.*}
-  namespace: kube-system
-stringData:
-  auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
-  expiration: $expiration
-  token-id: "${token%%.*}"
-  token-secret: "${token#*.}"
-  usage-bootstrap-authentication: "true"
-  usage-bootstrap-signing: "true"
 EOF
-deadline=$((SECONDS + 60))
-until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
-  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
-  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
-  sleep 0.1
+done | kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f -
+deadline=$((SECONDS + 120))
+for file in "${pending[@]}"; do
+  IFS=. read -r id _ <"$file" || [ -n "$id" ]
+  until said="$(curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f https://10.30.0.11:6443/api/v1/namespaces/kube-public/configmaps/cluster-info 2>&1)" && [[ "$said" == *"\"jws-kubeconfig-$id\""* ]]; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      echo "cluster-info was not signed with token $id: does kube-controller-manager run?" >&2
+      exit 1
+    fi
+    sleep 0.1
+  done
 done
-fi
-
-# bootstrap-token/worker-1.my-first-cluster.example.com
-# create a bootstrap token for worker-1.my-first-cluster.example.com: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
-if ! (
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get node worker-1.my-first-cluster.example.com -o name >/dev/null 2>&1 || { echo 'not registered yet'; exit 1; }
-) >/dev/null 2>&1; then
-token="$(cat /run/hardway/inputs/token-worker-1.my-first-cluster.example.com)"
-expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
-apiVersion: v1
-kind: Secret
-type: bootstrap.kubernetes.io/token
-metadata:
-  name: bootstrap-token-${token%%.*}
-  namespace: kube-system
-stringData:
-  auth-extra-groups: system:bootstrappers:kubeadm:default-node-token
-  expiration: $expiration
-  token-id: "${token%%.*}"
-  token-secret: "${token#*.}"
-  usage-bootstrap-authentication: "true"
-  usage-bootstrap-signing: "true"
-EOF
-deadline=$((SECONDS + 60))
-until kubectl --kubeconfig=/etc/kubernetes/super-admin.conf -n kube-public get configmap cluster-info \
-  -o "jsonpath={.data.jws-kubeconfig-${token%%.*}}" | grep -q .; do
-  [ "$SECONDS" -lt "$deadline" ] || { echo 'cluster-info was not signed with the token' >&2; exit 1; }
-  sleep 0.1
-done
-fi
+)

@@ -157,14 +157,8 @@ EOF
 
 # upload-config/cri-socket
 # annotate the node with kubeadm.alpha.kubernetes.io/cri-socket: kubeadm upgrade and reset read it
-if ! (
-kubectl --kubeconfig=/etc/kubernetes/admin.conf get node master-1.my-first-cluster.example.com -o yaml 2>/dev/null | grep -qF 'kubeadm.alpha.kubernetes.io/cri-socket: unix:///var/run/containerd/containerd.sock' ||
-  { echo 'no annotation yet'; exit 1; }
-) >/dev/null 2>&1; then
 deadline=$((SECONDS + 60))
-until kubectl --kubeconfig=/etc/kubernetes/admin.conf get node master-1.my-first-cluster.example.com >/dev/null 2>&1; do
-  [ "$SECONDS" -lt "$deadline" ] || { echo 'the node did not register' >&2; exit 1; }
+until said="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf annotate --overwrite node master-1.my-first-cluster.example.com kubeadm.alpha.kubernetes.io/cri-socket=unix:///var/run/containerd/containerd.sock 2>&1)"; do
+  [ "$SECONDS" -lt "$deadline" ] || { printf '%s\n' "$said" >&2; exit 1; }
   sleep 0.2
 done
-kubectl --kubeconfig=/etc/kubernetes/admin.conf annotate --overwrite node master-1.my-first-cluster.example.com kubeadm.alpha.kubernetes.io/cri-socket=unix:///var/run/containerd/containerd.sock
-fi

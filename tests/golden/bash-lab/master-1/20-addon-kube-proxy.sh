@@ -133,6 +133,7 @@ data:
       sourceVip: ""
   kubeconfig.conf: |-
     apiVersion: v1
+    kind: Config
     clusters:
     - cluster:
         certificate-authority: /var/run/secrets/kubernetes.io/serviceaccount/ca.crt
@@ -145,7 +146,6 @@ data:
         user: default
       name: default
     current-context: default
-    kind: Config
     users:
     - name: default
       user:

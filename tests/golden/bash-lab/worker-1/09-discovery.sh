@@ -3,7 +3,7 @@
 # Node: worker-1.my-first-cluster.example.com
 # Article: chapter 12, 28
 # kubeadm: kubeadm join phase preflight
-# First: chapter bootstrap-token on master-1.my-first-cluster.example.com
+# First: chapter certs on master-1.my-first-cluster.example.com
 # Reads: /run/hardway/inputs/ca-pin (made by inputs.sh)
 # Reads: /run/hardway/inputs/token-worker-1.my-first-cluster.example.com (made by inputs.sh)
 set -euo pipefail
@@ -19,6 +19,38 @@ install -d -m 0755 -o root -g root /etc/kubernetes
 # certs/pki-directory
 # make the directory /etc/kubernetes/pki
 install -d -m 0755 -o root -g root /etc/kubernetes/pki
+
+# discovery/handed-over
+# take the CA that was brought here from the first master, if it was: what came over a trusted way needs no network
+if ! (
+[ -s /etc/kubernetes/pki/ca.crt ] || { echo 'no CA yet'; exit 1; }
+[ ! -s /etc/kubernetes/kubelet.conf ] || exit 0
+[ -s /run/hardway/inputs/ca-pin ] || { echo 'the CA was not compared with the pin yet'; exit 1; }
+# kubeadm's pin: the SHA-256 of a certificate's public key.
+pin() {
+  openssl x509 -noout -pubkey -in "$1" | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'
+}
+[ "$(pin /etc/kubernetes/pki/ca.crt 2>&1)" = "$(cat /run/hardway/inputs/ca-pin)" ] || { echo 'the CA does not fit the pin'; exit 1; }
+) >/dev/null 2>&1; then
+if [ -s /run/hardway/inputs/ca ]; then
+base64 -d </run/hardway/inputs/ca >/etc/kubernetes/pki/ca.crt.new
+# kubeadm's pin: the SHA-256 of a certificate's public key.
+pin() {
+  openssl x509 -noout -pubkey -in "$1" | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'
+}
+if [ "$(pin /etc/kubernetes/pki/ca.crt.new)" != "$(cat /run/hardway/inputs/ca-pin)" ]; then
+  echo 'the CA that was brought here does not fit the pin' >&2
+  rm -f /etc/kubernetes/pki/ca.crt.new
+  exit 1
+fi
+if [ -s /etc/kubernetes/pki/ca.crt ] && ! cmp -s /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/ca.crt.new; then
+  echo '/etc/kubernetes/pki/ca.crt is the CA of another cluster: reset this node first' >&2
+  exit 1
+fi
+chmod 0644 /etc/kubernetes/pki/ca.crt.new
+mv /etc/kubernetes/pki/ca.crt.new /etc/kubernetes/pki/ca.crt
+fi
+fi
 
 # discovery
 # learn the cluster's CA and verify it: whoever believes a wrong CA hands its credentials to a stranger

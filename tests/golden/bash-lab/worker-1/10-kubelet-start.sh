@@ -3,6 +3,7 @@
 # Node: worker-1.my-first-cluster.example.com
 # Article: chapter 22, 28
 # kubeadm: kubeadm join phase kubelet-start
+# First: chapter bootstrap-token on master-1.my-first-cluster.example.com
 # Reads: /run/hardway/inputs/token-worker-1.my-first-cluster.example.com (made by inputs.sh)
 set -euo pipefail
 
@@ -18,25 +19,38 @@ install -d -m 0700 -o root -g root /var/lib/kubelet
 if ! (
 [ -s /etc/kubernetes/kubelet.conf ] || { echo 'not joined yet'; exit 1; }
 ) >/dev/null 2>&1; then
+(
 umask 077
-auth="$(mktemp)"
-trap 'rm -f "$auth"' EXIT
-printf 'Authorization: Bearer %s' "$(cat /run/hardway/inputs/token-worker-1.my-first-cluster.example.com)" >"$auth"
-if curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt -H @"$auth" https://api.my-first-cluster.example.com:6443/api/v1/nodes/worker-1.my-first-cluster.example.com |
-  tr -d ' \n' | grep -q '"type":"Ready","status":"True"'; then
-  echo 'a node named worker-1.my-first-cluster.example.com is Ready already: remove it (kubectl delete node worker-1.my-first-cluster.example.com) or choose another name' >&2
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+token="$(cat /run/hardway/inputs/token-worker-1.my-first-cluster.example.com)"
+printf 'Authorization: Bearer %s' "$token" >"$work/authorization"
+deadline=$((SECONDS + 60))
+until code="$(curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -H @"$work/authorization" -o "$work/node" -w '%{http_code}' https://api.my-first-cluster.example.com:6443/api/v1/nodes/worker-1.my-first-cluster.example.com 2>"$work/log")" &&
+  case "$code" in 200 | 404) ;; *) false ;; esac; do
+  if [ "$SECONDS" -ge "$deadline" ]; then
+    echo 'https://api.my-first-cluster.example.com:6443 does not tell whether worker-1.my-first-cluster.example.com is taken:' "HTTP $code $(cat "$work/log")" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+if [ "$code" = 200 ] &&
+  jq -e '.status.conditions[]? | select(.type == "Ready" and .status == "True")' "$work/node" >/dev/null; then
+  echo 'a node named worker-1.my-first-cluster.example.com is Ready already' >&2
+  echo 'hint: kubectl delete node worker-1.my-first-cluster.example.com, or choose another name' >&2
   exit 1
 fi
-cat >/etc/kubernetes/.bootstrap-kubelet.conf <<EOF
+ca="$(base64 -w0 /etc/kubernetes/pki/ca.crt)"
+cat >"$work/kubeconfig" <<EOF
 apiVersion: v1
 clusters:
 - cluster:
-    certificate-authority-data: $(base64 -w0 /etc/kubernetes/pki/ca.crt)
+    certificate-authority-data: $ca
     server: https://api.my-first-cluster.example.com:6443
-  name: kubernetes
+  name: my-first-cluster
 contexts:
 - context:
-    cluster: kubernetes
+    cluster: my-first-cluster
     user: tls-bootstrap-token-user
   name: tls-bootstrap-token-user@kubernetes
 current-context: tls-bootstrap-token-user@kubernetes
@@ -45,9 +59,11 @@ preferences: {}
 users:
 - name: tls-bootstrap-token-user
   user:
-    token: $(cat /run/hardway/inputs/token-worker-1.my-first-cluster.example.com)
+    token: "$token"
 EOF
-mv /etc/kubernetes/.bootstrap-kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf
+install -m 0600 "$work/kubeconfig" /etc/kubernetes/bootstrap-kubelet.conf.new
+mv /etc/kubernetes/bootstrap-kubelet.conf.new /etc/kubernetes/bootstrap-kubelet.conf
+)
 fi
 
 # kubelet-start/flags
@@ -75,9 +91,9 @@ authorization:
     cacheUnauthorizedTTL: 0s
 cgroupDriver: systemd
 clusterDNS:
-  - 10.96.0.10
+- 10.96.0.10
 clusterDomain: cluster.local
-containerRuntimeEndpoint: ''
+containerRuntimeEndpoint: ""
 cpuManagerReconcilePeriod: 0s
 evictionPressureTransitionPeriod: 0s
 fileCheckFrequency: 0s
@@ -91,9 +107,9 @@ logging:
   flushFrequency: 0
   options:
     json:
-      infoBufferSize: '0'
+      infoBufferSize: "0"
     text:
-      infoBufferSize: '0'
+      infoBufferSize: "0"
   verbosity: 0
 memorySwap: {}
 nodeStatusReportFrequency: 0s
@@ -110,7 +126,7 @@ volumeStatsAggPeriod: 0s
 EOF
 
 # kubelet-start/start
-# enable and start kubelet.service
+# enable and start kubelet.service: it runs the static pods, and registers the node
 systemctl daemon-reload
 systemctl enable -q kubelet.service
 systemctl restart kubelet.service || { journalctl --no-pager -n 20 -u kubelet.service >&2; exit 1; }
@@ -119,7 +135,9 @@ systemctl restart kubelet.service || { journalctl --no-pager -n 20 -u kubelet.se
 # wait up to 300 s for the kubelet to get its certificate (TLS bootstrap)
 deadline=$((SECONDS + 300))
 until (
-[ -s /etc/kubernetes/kubelet.conf ] && [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] || { echo 'no certificate yet'; exit 1; }
+for file in /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client-current.pem; do
+  [ -s "$file" ] || { echo 'no certificate yet'; exit 1; }
+done
 ) >/dev/null 2>&1; do
   if [ "$SECONDS" -ge "$deadline" ]; then
     echo 'gave up waiting for the kubelet to get its certificate (TLS bootstrap)' >&2
@@ -130,18 +148,14 @@ done
 
 # kubelet-start/cri-socket
 # annotate the node with kubeadm.alpha.kubernetes.io/cri-socket: kubeadm upgrade and reset read it
-if ! (
-[ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] || { echo 'no certificate yet'; exit 1; }
-curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem https://api.my-first-cluster.example.com:6443/api/v1/nodes/worker-1.my-first-cluster.example.com | grep -qF 'unix:///var/run/containerd/containerd.sock' || { echo 'no annotation yet'; exit 1; }
-) >/dev/null 2>&1; then
 deadline=$((SECONDS + 300))
-until curl -sf -m 10 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem -X PATCH -o /dev/null -H 'Content-Type: application/merge-patch+json' \
+until said="$(curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem -X PATCH -o /dev/null \
+  -H 'Content-Type: application/merge-patch+json' \
   -d '{"metadata":{"annotations":{"kubeadm.alpha.kubernetes.io/cri-socket":"unix:///var/run/containerd/containerd.sock"}}}' \
-  https://api.my-first-cluster.example.com:6443/api/v1/nodes/worker-1.my-first-cluster.example.com; do
-  [ "$SECONDS" -lt "$deadline" ] || { echo 'the node did not register' >&2; exit 1; }
+  https://api.my-first-cluster.example.com:6443/api/v1/nodes/worker-1.my-first-cluster.example.com 2>&1)"; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo "the node did not register: $said" >&2; exit 1; }
   sleep 0.2
 done
-fi
 
 # kubelet-start/bootstrap-cleanup
 # remove /etc/kubernetes/bootstrap-kubelet.conf and the run's secrets: the token has served, and a secret that is not there cannot leak

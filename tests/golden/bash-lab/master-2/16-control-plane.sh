@@ -10,6 +10,7 @@ set -euo pipefail
 install -d -m 0700 -o root -g root /etc/kubernetes/manifests
 
 # control-plane/apiserver
+# the API: everything else talks through it, and only it talks to etcd
 install -m 0600 /dev/stdin /etc/kubernetes/manifests/kube-apiserver.yaml <<'EOF'
 apiVersion: v1
 kind: Pod
@@ -128,6 +129,7 @@ status: {}
 EOF
 
 # control-plane/controller-manager
+# turns what the API is told into what is so
 install -m 0600 /dev/stdin /etc/kubernetes/manifests/kube-controller-manager.yaml <<'EOF'
 apiVersion: v1
 kind: Pod
@@ -235,6 +237,7 @@ status: {}
 EOF
 
 # control-plane/scheduler
+# finds a node for each pod
 install -m 0600 /dev/stdin /etc/kubernetes/manifests/kube-scheduler.yaml <<'EOF'
 apiVersion: v1
 kind: Pod

@@ -9,7 +9,7 @@ set -euo pipefail
 # wait up to 240 s for the API server of this node to be ready
 deadline=$((SECONDS + 240))
 until (
-curl -sf -m 5 -o /dev/null --cacert /etc/kubernetes/pki/ca.crt https://10.30.0.12:6443/readyz || { echo 'it does not answer'; exit 1; }
+curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f -o /dev/null https://10.30.0.12:6443/readyz 2>&1
 ) >/dev/null 2>&1; do
   if [ "$SECONDS" -ge "$deadline" ]; then
     echo 'gave up waiting for the API server of this node to be ready' >&2
@@ -22,7 +22,7 @@ done
 # wait up to 60 s for the API to answer at https://api.my-first-cluster.example.com:6443
 deadline=$((SECONDS + 60))
 until (
-curl -sf -m 5 -o /dev/null --cacert /etc/kubernetes/pki/ca.crt https://api.my-first-cluster.example.com:6443/readyz || { echo 'it does not answer'; exit 1; }
+curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f -o /dev/null https://api.my-first-cluster.example.com:6443/readyz 2>&1
 ) >/dev/null 2>&1; do
   if [ "$SECONDS" -ge "$deadline" ]; then
     echo 'gave up waiting for the API to answer at https://api.my-first-cluster.example.com:6443' >&2
