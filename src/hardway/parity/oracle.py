@@ -106,9 +106,9 @@ class Oracle:
         text = documents.as_joined(self.documents, node)
         return self._phases(node, text, (*JOIN_PHASES, KUBELET_PHASE), start)
 
-    def join_worker(self, node: Node, start: Tree) -> Made:
-        """A worker's files; `start` is the CA with its directories, as discovery leaves them."""
-        return self._phases(node, documents.as_joined(self.documents, node), (KUBELET_PHASE,), start)
+    def join_worker(self, node: Node) -> Made:
+        """A worker's kubelet files; the CA is not among them, because `init` takes one without a key for external."""
+        return self._phases(node, documents.as_joined(self.documents, node), (KUBELET_PHASE,))
 
     def actions(self) -> tuple[tuple[Action, ...], Made]:
         """What `kubeadm init --upload-certs` would do to the API, and the dry run's certificates."""

@@ -96,12 +96,10 @@ def compare_cluster(path: Path, kubeadm: Path) -> ParityReport:
                 partial(oracle.join_control_plane, node, shared[1]),
             )
             rows += _file_rows(cluster, node, pair, shared)
-        known = _trusted(cluster, ours.tree), _trusted(cluster, theirs.tree)
+        known = _trusted(cluster, ours.tree)
         for node in cluster.workers:
-            pair = both(
-                partial(made.join_worker, cluster, node, known[0]), partial(oracle.join_worker, node, known[1])
-            )
-            rows += _file_rows(cluster, node, pair, known)
+            pair = both(partial(made.join_worker, cluster, node, known), partial(oracle.join_worker, node))
+            rows += _file_rows(cluster, node, pair, (known, {}))
         asked, told = (
             pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
             pool.submit(oracle.actions),
