@@ -1,21 +1,20 @@
 """What a joining node needs: RBAC, cluster-info, and a token of its own (article chapter 24).
 
-kubeadm phase `bootstrap-token`; source: kubeadm v1.30.4 `app/phases/bootstraptoken`.
+kubeadm phase `bootstrap-token`; source: kubeadm v1.30.4 `app/phases/bootstraptoken`. As in kubeadm nobody waits here
+for the controller manager to sign cluster-info with the tokens: a node that reads it waits itself (chapter discovery),
+and one that got the CA over SSH does not read it. The other masters wait for what comes next.
 """
 
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.discovery import verified_curl
 from hardway.chapters.kubectl import apply, diff, kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
-from hardway.model import Cluster, Endpoint, Node
+from hardway.model import Cluster, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, input_file, quote
 
-SIGN_LIMIT = 120
-"""Seconds for the controller manager to sign cluster-info: it has just started, and has to become the leader."""
 CSR_ROLES = "system:certificates.k8s.io:certificatesigningrequests"
 SUPER_ADMIN = "super-admin"
 
@@ -52,7 +51,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield _cluster_info(cluster)
     joining = tuple(other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane)
     if joining:
-        yield _tokens(cluster, node, joining)
+        yield _tokens(cluster, joining)
 
 
 def _cluster_info(cluster: Cluster) -> Command:
@@ -102,7 +101,7 @@ def _nodes(cluster: Cluster) -> str:
     return f'nodes="$({kubectl(cluster, SUPER_ADMIN)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'
 
 
-def _tokens(cluster: Cluster, node: Node, joining: tuple[Node, ...]) -> Command:
+def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
     names = tuple(f"token/{other.name}" for other in joining)
     table = "".join(f"{other.name} {input_file(name)}\n" for other, name in zip(joining, names, strict=True))
     has_joined = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
@@ -139,7 +138,7 @@ def _tokens(cluster: Cluster, node: Node, joining: tuple[Node, ...]) -> Command:
         'for file in "${pending[@]}"; do\n'
         '  IFS=. read -r id secret <"$file" || [ -n "$secret" ]\n'
         f"  cat <<EOF\n---\n{secret}EOF\n"
-        f"done | {apply(cluster, SUPER_ADMIN)}\n" + _wait_for_signatures(cluster, node) + ")\n",
+        f"done | {apply(cluster, SUPER_ADMIN)}\n)\n",
         Check(
             "all nodes to have joined",
             f"{_nodes(cluster)} || {{ echo 'the API does not answer'; exit 1; }}\n"
@@ -149,22 +148,6 @@ def _tokens(cluster: Cluster, node: Node, joining: tuple[Node, ...]) -> Command:
         idempotent=True,
         inputs=names,
         why="one token per node, deleted when the node has joined: a leaked one opens little, and not for long",
-    )
-
-
-def _wait_for_signatures(cluster: Cluster, node: Node) -> str:
-    """As a joining node will ask: without credentials. The bootstrapsigner adds a signature for each token."""
-    url = f"{Endpoint(node.address, node.bind_port).url}/api/v1/namespaces/kube-public/configmaps/cluster-info"
-    curl = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f {quote(url)}"
-    return (
-        f"deadline=$((SECONDS + {SIGN_LIMIT}))\n"
-        'for file in "${pending[@]}"; do\n'
-        '  IFS=. read -r id _ <"$file" || [ -n "$id" ]\n'
-        f'  until said="$({curl} 2>&1)" && [[ "$said" == *"\\"jws-kubeconfig-$id\\""* ]]; do\n'
-        '    if [ "$SECONDS" -ge "$deadline" ]; then\n'
-        '      echo "cluster-info was not signed with token $id: does kube-controller-manager run?" >&2\n'
-        "      exit 1\n    fi\n"
-        "    sleep 0.1\n  done\ndone\n"
     )
 
 
