@@ -1,9 +1,17 @@
 """Files and objects are kubeadm's, field by field, for both examples (design section 7, promise 2)."""
 
-import pytest
-from sides import EXAMPLES, report
+from dataclasses import replace
 
+import pytest
+from sides import EXAMPLES, ROOT, example, kubeadm, report
+
+from hardway.config import load
+from hardway.model import CA_DIRECTORIES, Facts
+from hardway.parity import documents, made
+from hardway.parity.compare import compare
 from hardway.parity.declared import DECLARED, unused
+from hardway.parity.normalise import describe
+from hardway.parity.oracle import Oracle
 from hardway.parity.report import CLUSTER
 
 pytestmark = pytest.mark.parity
@@ -106,3 +114,36 @@ def test_everything_is_compared(name: str, objects: set[str]) -> None:
 def test_every_item_belongs_to_a_chapter(name: str) -> None:
     """The table of chapters and items has no line without a chapter."""
     assert [row.item for row in report(name).rows if not row.chapter] == []
+
+
+def test_the_facts_of_the_node_decide_as_for_kubeadm() -> None:
+    """systemd-resolved, CA directories, flags and taints of the inventory change our files as they change kubeadm's."""
+    path = example("lab")
+    cluster = load(path)
+    first = replace(
+        cluster.first_control_plane,
+        facts=Facts(resolved=True, ca_directories=CA_DIRECTORIES),
+        registration=replace(
+            cluster.first_control_plane.registration,
+            kubelet_extra_args=(("max-pods", "50"), ("v", "2")),
+            taints=(),
+        ),
+    )
+    changed = replace(cluster, nodes=(first, *cluster.nodes[1:]))
+    folders = (cluster.paths.kubernetes, cluster.paths.kubelet)
+    ours, theirs = made.init(changed), Oracle(kubeadm("lab"), documents.read(path.read_text()), changed).init()
+    described = [describe(side.tree, side.around, {}, folders) for side in (ours, theirs)]
+
+    assert compare(*described) == ()
+    assert described[0]["/var/lib/kubelet/config.yaml"]["resolvConf"] == '"/run/systemd/resolve/resolv.conf"'
+    assert "spec.volumes[etc-pki].hostPath.path" in described[0]["/etc/kubernetes/manifests/kube-apiserver.yaml"]
+    assert described[0]["/var/lib/kubelet/kubeadm-flags.env"]["KUBELET_KUBEADM_ARGS.flags.max-pods"] == "50"
+
+
+def test_the_documentation_lists_what_is_declared() -> None:
+    """docs/parity.md shows every kept difference with its reason, and no other."""
+    lines = (ROOT / "docs/parity.md").read_text().split("## Differences that are kept")[1].splitlines()
+
+    assert [line for line in lines if line.startswith("| `")] == [
+        f"| `{one.item}` | `{one.field}` | {one.reason} |" for one in DECLARED
+    ]

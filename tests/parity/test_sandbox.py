@@ -58,7 +58,7 @@ def test_the_facts_of_the_node_are_true(present: tuple[str, ...]) -> None:
         node = replace(NODE, facts=Facts(ca_directories=present, resolved=resolved))
         script = (
             f"for path in {' '.join(CA_DIRECTORIES)}; do if [ -e $path ]; then echo $path; fi; done\n"
-            "if systemctl is-active --quiet systemd-resolved; then echo resolved; fi\n"
+            "if systemctl is-active systemd-resolved >/dev/null; then echo resolved; fi\n"
         )
 
         assert output(script, node) == [*present, *(["resolved"] if resolved else [])]

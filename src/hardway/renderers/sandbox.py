@@ -55,7 +55,7 @@ def machine(
 ) -> Machine:
     """A machine of the node's name on which the node's facts are true."""
     facts = node.facts
-    resolved = "exit 0" if facts.resolved else "exit 3"
+    resolved = "echo active" if facts.resolved else "echo inactive; exit 3"
     systemctl = (
         "#!/bin/bash\n# No systemd runs here: every unit is there and does what it is told.\n"
         f'case " $* " in\n  *" is-active "*systemd-resolved*) {resolved} ;;\n'
