@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hardway.chapters import approve_serving
 from hardway.config import InvalidConfiguration, advice, load, loads
 from hardway.config.inventory import Inventory
 from hardway.model import thaw
@@ -216,3 +217,11 @@ def test_reference_names_every_field() -> None:
     fields = [field.alias for field in Inventory.model_fields.values() if field.alias not in ("apiVersion", "kind")]
 
     assert [name for name in fields if f"`{name}" not in reference] == []
+
+
+@pytest.mark.parametrize(("chosen", "steps"), [("true", 1), ("false", 0)])
+def test_somebody_else_may_approve(chosen: str, steps: int) -> None:
+    """approveServingCertificates: false leaves the chapter empty."""
+    cluster = loads(LAB.replace("baseDomain:", f"approveServingCertificates: {chosen}\nbaseDomain:"))
+
+    assert len(list(approve_serving.steps(cluster, cluster.first_control_plane))) == steps
