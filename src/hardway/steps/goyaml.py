@@ -61,6 +61,11 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _string)
+# Tags of YAML 1.1 that Go does not know or does not quote: a lone `=` or `<<`.
+_Dumper.yaml_implicit_resolvers = {
+    first: [(tag, words) for tag, words in resolvers if not tag.endswith((":value", ":merge"))]
+    for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+}
 
 
 def dump_go(value: Value | Mapping[str, Any], *, ordered: bool = True) -> str:
