@@ -4,7 +4,7 @@ HARDWAY := .venv/bin/hardway
 LAB := examples/lab/cluster.yaml
 export LC_ALL := C.UTF-8
 
-.PHONY: help setup up down test lint fast parity lab test-full bench golden
+.PHONY: help setup up down test lint binaries fast parity lab test-full bench golden
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | column -t -s $$'\t'
@@ -23,23 +23,27 @@ up: setup ## bring the lab's cluster up and show it
 down: ## remove the lab
 	$(HARDWAY) lab down
 
-test: setup lint fast parity lab ## everything that has to be green
+test: setup lint binaries fast parity lab ## everything that has to be green
 
 lint: ## style and types
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
+binaries: ## Kubernetes, etcd and the rest, built once per version and kept in the cache
+	.venv/bin/python tests/built.py
+
 fast: ## unit, property and golden tests: no root, no nodes
-	.venv/bin/pytest -q tests/unit tests/property tests/golden
+	.venv/bin/pytest -q -m "not parity" tests/unit tests/property tests/golden
 
 parity: ## against the real kubeadm
-	.venv/bin/pytest -q tests/parity
+	.venv/bin/pytest -q -m parity tests/unit tests/property tests/parity
 
 lab: ## acid tests on real nodes
 	.venv/bin/pytest -q tests/e2e
 
-test-full: test ## the long tail
+test-full: setup ## the long tail: other examples of every property, and the clock
+	HYPOTHESIS_PROFILE=searching $(MAKE) test
 	$(MAKE) bench
 
 bench: setup ## hardway against stock kubeadm on the same nodes

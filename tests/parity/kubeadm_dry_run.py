@@ -10,12 +10,10 @@ from typing import Any
 
 import yaml
 
+from built import real_kubeadm
 from hardway.config.load import loads
 from hardway.engine.facts import with_facts
-from hardway.lab.paths import cache_dir
 from hardway.model import CA_DIRECTORIES, Cluster, Facts
-
-KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
 
 APART = """\
 set -euo pipefail
@@ -90,7 +88,7 @@ def dry_run(setup: Setup, root: Path) -> DryRun:
     systemctl.chmod(0o755)
     name = setup.cluster().first_control_plane.name
     done = subprocess.run(
-        ["unshare", "--mount", "--uts", "bash", "-c", APART, "bash", name, str(root), str(KUBEADM)],
+        ["unshare", "--mount", "--uts", "bash", "-c", APART, "bash", name, str(root), str(real_kubeadm())],
         capture_output=True,
         text=True,
         check=False,

@@ -13,17 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from built import binaries
 from hardway.config.load import loads
-from hardway.lab.paths import cache_dir
 from hardway.model import Cluster, Document, Node, Paths, thaw
 from hardway.pki import catalog, kubeconfigs, sign
 from hardway.steps import Await, Run, Step, Write, lower_all
 from hardway.steps.shell import INPUTS
-
-KUBERNETES = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4"))), None)
-ETCD = next(iter(sorted(cache_dir().glob("binaries/*/etcd-v3.5.12"))), None)
-IS_BUILT = KUBERNETES is not None and ETCD is not None
-PATH = f"{KUBERNETES}:{ETCD}:{os.environ['PATH']}"
 
 CONFIGURATION = """\
 apiVersion: kubeadm.k8s.io/v1beta3
@@ -60,6 +55,12 @@ nodes:
 """
 
 
+def search_path() -> str:
+    """PATH with the built binaries first."""
+    folders = {binaries()[name].parent: None for name in ("kubeadm", "etcd")}
+    return ":".join([*map(str, folders), os.environ["PATH"]])
+
+
 @dataclass
 class Machine:
     """One node: its directory, and the cluster as it looks from there."""
@@ -78,7 +79,7 @@ class Machine:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={"PATH": PATH, "HOME": str(self.root), "LC_ALL": "C"},
+            env={"PATH": search_path(), "HOME": str(self.root), "LC_ALL": "C"},
         )
 
     def ask(self, script: str) -> str:
@@ -118,8 +119,7 @@ class Machine:
         # On one machine a loopback address would be shared by all members.
         flags = [self._own(flag) for flag in command[1:]]
         log = (self.root / f"{name}.log").open("ab")
-        binary = f"{ETCD if name == 'etcd' else KUBERNETES}/{name}"
-        self.processes[name] = subprocess.Popen([binary, *flags], stdout=log, stderr=log, cwd=self.root)
+        self.processes[name] = subprocess.Popen([binaries()[name], *flags], stdout=log, stderr=log, cwd=self.root)
 
     def _own(self, flag: str) -> str:
         if flag.startswith("--listen-client-urls="):
@@ -139,7 +139,7 @@ class Machine:
             text=True,
             check=False,
             input=stdin,
-            env={"PATH": PATH, "HOME": str(self.root)},
+            env={"PATH": search_path(), "HOME": str(self.root)},
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

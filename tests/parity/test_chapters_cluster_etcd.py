@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from local_cluster import IS_BUILT, Machine, eventually, machines
+from local_cluster import Machine, eventually, machines
 
 from hardway.chapters import etcd, etcd_join
 from hardway.steps import Command, Run, lower_all
 
-pytestmark = [pytest.mark.parity, pytest.mark.skipif(not IS_BUILT, reason="the lab has not built etcd yet")]
+pytestmark = pytest.mark.parity
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kubeadm_dry_run import KUBEADM, DryRun, Setup, dry_run, normal
+from kubeadm_dry_run import DryRun, Setup, dry_run, normal
 
 from hardway.chapters import (
     addons_coredns,
@@ -21,7 +21,7 @@ from hardway.model import Cluster, thaw
 from hardway.steps import ApiObjects, Write, lower_all
 from hardway.steps.goyaml import dump_go
 
-pytestmark = [pytest.mark.parity, pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")]
+pytestmark = pytest.mark.parity
 
 INIT = """\
 apiVersion: kubeadm.k8s.io/v1beta3

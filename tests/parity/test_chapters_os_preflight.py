@@ -8,18 +8,15 @@ from types import MappingProxyType
 
 import pytest
 
+from built import real_kubeadm
 from hardway.chapters.preflight_table import questions
 from hardway.config.load import loads
-from hardway.lab.paths import cache_dir
 from hardway.model import Cluster, Node
 from hardway.steps import Severity
 from hardway.steps.shell import quote
 
-KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
-
 pytestmark = [
     pytest.mark.parity,
-    pytest.mark.skipif(KUBEADM is None, reason="no kubeadm in the cache: hardway lab up builds it"),
     pytest.mark.skipif(os.geteuid() != 0, reason="preflight asks for root, and so do namespaces"),
 ]
 
@@ -111,7 +108,7 @@ def test_the_same_names_as_kubeadm(name: str, role: str, tmp_path: Path) -> None
     script = (
         "mkdir -p /etc/kubernetes\nmount -t tmpfs none /etc/kubernetes\nip link set lo up\n"
         f"{world.prepare.replace('ETCD', f'{tmp_path}/etcd')}\n"
-        f"env {world.environ} {KUBEADM} {role} phase preflight --dry-run --config {tmp_path}/kubeadm.yaml"
+        f"env {world.environ} {real_kubeadm()} {role} phase preflight --dry-run --config {tmp_path}/kubeadm.yaml"
         f" >{tmp_path}/theirs 2>&1\n"
         f"env {world.environ} bash {tmp_path}/ours.sh >{tmp_path}/ours\n"
         "kill $(jobs -p) 2>/dev/null\ntrue\n"

@@ -11,13 +11,11 @@ import yaml
 from configuration_documents import CLUSTER, KUBE_PROXY, KUBELET
 from hypothesis import HealthCheck, given, settings
 
+from built import real_kubeadm
 from hardway.config import load, loads
-from hardway.lab.paths import cache_dir
 from hardway.model import thaw
 
-KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
-
-pytestmark = [pytest.mark.parity, pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")]
+pytestmark = pytest.mark.parity
 relaxed = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -52,7 +50,7 @@ def kubeadm(folder: Path, documents: list[dict[str, Any]], *command: str) -> sub
     file = folder / "kubeadm.yaml"
     file.write_text(text_of(documents))
     return subprocess.run(
-        [str(KUBEADM), *command, "--config", str(file)], capture_output=True, text=True, check=False
+        [str(real_kubeadm()), *command, "--config", str(file)], capture_output=True, text=True, check=False
     )
 
 

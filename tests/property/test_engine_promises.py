@@ -134,7 +134,7 @@ def once(stages: Sequence[Stage], world: World) -> dict[str, list[str]]:
     }
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12)
 @given(workflows(), before)
 def test_plan_equals_apply(build: Callable[[World], tuple[Stage, ...]], found: list[tuple[str, str]]) -> None:
     """What the plan says is done, exactly; the second plan is empty; no secret is in plan or events."""
@@ -173,7 +173,7 @@ def apply_and_die(world: World, stages: Sequence[Stage], marks: int) -> None:
         os.waitpid(child, 0)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(workflows(), st.lists(st.integers(3, 40), min_size=1, max_size=3))
 def test_a_killed_client_is_continued(build: Callable[[World], tuple[Stage, ...]], kills: list[int]) -> None:
     """SIGKILL of the client after any event, again and again; then it converges, and every command ran once."""
@@ -189,7 +189,7 @@ def test_a_killed_client_is_continued(build: Callable[[World], tuple[Stage, ...]
         assert world.plan(*stages).pending == ()
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10)
 @given(workflows(), st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=4, unique=True))
 def test_a_killed_script_is_continued(
     build: Callable[[World], tuple[Stage, ...]], kills: list[tuple[int, bool]]

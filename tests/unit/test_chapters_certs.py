@@ -472,9 +472,6 @@ def test_every_certificate_is_checked_and_warned_about() -> None:
     assert len(asked) == 15 + 15 + 1
 
 
-@pytest.mark.skipif(
-    subprocess.run(["which", "shellcheck"], capture_output=True).returncode != 0, reason="no shellcheck"
-)
 @pytest.mark.parametrize("which", [0, 1])
 def test_all_texts_are_clean(tmp_path: Path, which: int) -> None:
     """shellcheck has nothing to say about scripts and checks, IPv6 and odd directories included."""

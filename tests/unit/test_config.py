@@ -120,14 +120,14 @@ def test_hint_says_what_was_meant() -> None:
     assert "^^^^" in caught.value.render()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=300))
 def test_garbage_never_ends_in_a_traceback(text: str) -> None:
     """Whatever the file holds, the answer is a list of problems."""
     assert problems(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(0, len(LAB.splitlines()) - 1),
     st.text(alphabet=" :-[]{}'\"#&*!|>%@`\\x", min_size=1, max_size=8),

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from built import real_kubeadm
 from hardway.config import InvalidConfiguration, loads
-from hardway.lab.paths import cache_dir
-
-KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
 
 DOCUMENTS = """\
 apiVersion: kubeadm.k8s.io/v1beta3
@@ -134,7 +132,10 @@ def kubeadm_accepts(folder: Path, text: str) -> tuple[bool, str]:
     file = folder / "kubeadm.yaml"
     file.write_text(text)
     done = subprocess.run(
-        [str(KUBEADM), "config", "validate", "--config", str(file)], capture_output=True, text=True, check=False
+        [str(real_kubeadm()), "config", "validate", "--config", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode == 0, done.stderr
 
@@ -173,7 +174,7 @@ def test_refused_by_us_alone(name: str) -> None:
 
 
 @pytest.mark.parity
-@pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")
+@pytest.mark.parity
 @pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])
 def test_kubeadm_agrees(name: str, tmp_path: Path) -> None:
     """The verdicts above are the real kubeadm's."""
@@ -189,7 +190,7 @@ PLAIN_WORDS = [
 
 
 @pytest.mark.parity
-@pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")
+@pytest.mark.parity
 def test_plain_words_mean_what_they_mean_to_kubeadm(tmp_path: Path) -> None:
     """An unquoted word is text here where it is text for kubeadm."""
     texts = {

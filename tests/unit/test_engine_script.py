@@ -1,6 +1,5 @@
 """The texts that are sent: well-formed for every node of the example, clean, and without a secret where others look."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +51,6 @@ def test_the_workflow_waits_for_nothing_that_waits_for_it(cluster: Cluster) -> N
     assert len(ordered(units(cluster, APPLY, cluster.nodes))) == sum(len(stage.on(cluster)) for stage in APPLY)
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
 def test_the_frame_is_clean() -> None:
     """shellcheck has nothing to say of our own shell text, without any step in it."""
     part = Part(0, (), ("ca-pin",))

@@ -24,7 +24,7 @@ from hardway.workflows.stage import Stage, everywhere
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not SSHD, reason="needs root and sshd")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 START = (
     'mount -t tmpfs tmpfs /run && mkdir -p /run/sshd /run/hardway && mount --bind "$0/run" /run/hardway'

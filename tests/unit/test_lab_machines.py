@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -258,8 +257,6 @@ def test_children_of_the_same_namespace_are_no_nodes(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a PID namespace")
 def test_init_is_found_behind_its_supervisor(tmp_path: Path) -> None:
     """The init of a node is found however many processes stand before it."""
-    if shutil.which("unshare") is None:
-        pytest.skip("no unshare")
     shell = start(["sh", "-c", "unshare --fork --pid --kill-child sleep 60; true"], tmp_path / "log")
     try:
         assert process.await_condition(lambda: len(inits_below(shell)) == 1, 10)

@@ -10,13 +10,11 @@ import pytest
 import yaml
 from pki_samples import CONFIGURATION, carry_out, cluster_below, fields, files
 
+from built import real_kubeadm
 from hardway.chapters import certs, kubeconfig
-from hardway.lab.paths import cache_dir
 from hardway.steps import Directory
 
-KUBEADM = next(iter(sorted(cache_dir().glob("binaries/*/kubernetes-v1.30.4/kubeadm"))), None)
-
-pytestmark = [pytest.mark.parity, pytest.mark.skipif(KUBEADM is None, reason="the lab has not built kubeadm yet")]
+pytestmark = pytest.mark.parity
 
 
 def kubeadm(root: Path) -> dict[str, bytes]:
@@ -25,7 +23,7 @@ def kubeadm(root: Path) -> dict[str, bytes]:
     configuration.write_text(CONFIGURATION.replace("PKI", str(pki)))
     for phase in (["certs", "all"], ["kubeconfig", "all", f"--kubeconfig-dir={root}/etc"]):
         subprocess.run(
-            [str(KUBEADM), "init", "phase", *phase, f"--config={configuration}"],
+            [str(real_kubeadm()), "init", "phase", *phase, f"--config={configuration}"],
             check=True,
             capture_output=True,
         )
