@@ -236,6 +236,8 @@ def test_configuration_and_addons_are_kubeadms(first: Machine) -> None:
     assert first.carry_out(steps) == [
         "upload-config",
         "upload-config/cri-socket",
+        "addon/coredns/own",
+        "addon/coredns/own",
         "addon/coredns",
         "addon/kube-proxy",
     ]
@@ -247,6 +249,25 @@ def test_configuration_and_addons_are_kubeadms(first: Machine) -> None:
     assert first.due(steps) == []
     node = first.get("node", first.node.name)
     assert node["metadata"]["annotations"][kubelet_join.CRI_SOCKET_ANNOTATION] == first.node.registration.cri_socket
+
+
+def test_what_an_administrator_changed_of_coredns_stays(first: Machine) -> None:
+    """Another Corefile and more replicas stay through our next run, as they do through kubeadm's."""
+    steps = list(addons_coredns.steps(first.cluster, first.node))
+    first.carry_out(steps)
+    first.kubectl("scale", "-n", "kube-system", "deployment/coredns", "--replicas=3")
+    patch = json.dumps({"data": {"Corefile": ".:53 {\n    whoami\n}\n"}})
+    first.kubectl("patch", "-n", "kube-system", "configmap/coredns", "--patch", patch)
+    label = json.dumps({"metadata": {"labels": {"k8s-app": "else"}}})
+    first.kubectl("patch", "-n", "kube-system", "deployment/coredns", "--patch", label)
+
+    assert first.carry_out(steps) == ["addon/coredns"]
+    ours = objects(first, steps)
+    kubeadm(first, "addon", "coredns")
+    assert ours == objects(first, steps)
+    assert ours["Deployment/coredns"]["spec"]["replicas"] == 3
+    assert "whoami" in ours["ConfigMap/coredns"]["data"]["Corefile"]
+    assert ours["Deployment/coredns"]["metadata"]["labels"] == {"k8s-app": "kube-dns"}
 
 
 def test_a_master_is_marked(first: Machine) -> None:

@@ -302,8 +302,8 @@ def test_skipped_addons_are_left_out() -> None:
         mine = replace(cluster, skip_phases=skipped)
         return [s.id for c in (addons_coredns, addons_kube_proxy) for s in c.steps(mine, node)]
 
-    assert ids() == ["addon/coredns", "addon/kube-proxy"]
-    assert ids("addon/kube-proxy") == ["addon/coredns"]
+    assert ids() == ["addon/coredns/own", "addon/coredns", "addon/kube-proxy"]
+    assert ids("addon/kube-proxy") == ["addon/coredns/own", "addon/coredns"]
     assert ids("addon") == []
 
 

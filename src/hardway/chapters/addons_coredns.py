@@ -39,8 +39,16 @@ def corefile(domain: str) -> str:
 """
 
 
+def own_objects(cluster: Cluster) -> tuple[Document, ...]:
+    """What administrators make their own: the Corefile, and how many replicas there are."""
+    return (
+        config_map("coredns", "kube-system", {"Corefile": corefile(cluster.networking.dns_domain)}),
+        _deployment(cluster, REPLICAS),
+    )
+
+
 def objects(cluster: Cluster) -> tuple[Document, ...]:
-    """Everything that the add-on consists of."""
+    """Everything else that the add-on consists of."""
     return (
         service_account_object("coredns"),
         role(
@@ -51,13 +59,12 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
             ],
         ),
         binding("system:coredns", "system:coredns", [service_account("coredns")]),
-        config_map("coredns", "kube-system", {"Corefile": corefile(cluster.networking.dns_domain)}),
         _deployment(cluster),
         _service(cluster),
     )
 
 
-def _deployment(cluster: Cluster) -> Document:
+def _deployment(cluster: Cluster, replicas: int | None = None) -> Document:
     container = {
         "name": "coredns",
         "image": cluster.coredns_image,
@@ -97,7 +104,7 @@ def _deployment(cluster: Cluster) -> Document:
             "kind": "Deployment",
             "metadata": {"labels": LABELS, "name": "coredns", "namespace": "kube-system"},
             "spec": {
-                "replicas": REPLICAS,
+                **({} if replicas is None else {"replicas": replicas}),
                 "selector": {"matchLabels": LABELS},
                 "strategy": {"rollingUpdate": {"maxUnavailable": 1}, "type": "RollingUpdate"},
                 "template": {
@@ -156,12 +163,15 @@ def _service(cluster: Cluster) -> Document:
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if not cluster.skips("addon/coredns"):
+        admin = f"{cluster.paths.kubernetes}/admin.conf"
         yield ApiObjects(
-            "addon/coredns",
-            objects(cluster),
-            f"{cluster.paths.kubernetes}/admin.conf",
-            why="pods find Services by name",
+            "addon/coredns/own",
+            own_objects(cluster),
+            admin,
+            once=True,
+            why="a Corefile or a number of replicas that somebody has changed stays, as with kubeadm",
         )
+        yield ApiObjects("addon/coredns", objects(cluster), admin, why="pods find Services by name")
 
 
 ADDON_COREDNS = Chapter("addon/coredns", "CoreDNS", (), "addon coredns", optional=True, steps=steps)

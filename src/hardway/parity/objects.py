@@ -49,15 +49,18 @@ def of_requests(requests: Requests, around: Surroundings) -> Described:
     for call in requests.calls:
         for item, values in _of_call(call, around):
             name = _free_name(item, values, fields)
-            fields[name] = values
+            fields[name] = {**fields.get(name, {}), **values}
             chapters[name] = call.chapter
     return Described(fields, chapters)
 
 
 def _free_name(item: str, values: Fields, fields: Mapping[str, Fields]) -> str:
-    """The item's name, or one with a number where another one of that name says something else."""
+    """The item's name, or one with a number where one of that name holds something else.
+
+    Applying a part of what an earlier request has made says nothing else: other fields stay.
+    """
     names = [item, *(f"{item} ({number})" for number in range(2, len(fields) + 3))]
-    return next(name for name in names if fields.get(name, values) == values)
+    return next(name for name in names if values.items() <= fields.get(name, values).items())
 
 
 def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:

@@ -97,7 +97,8 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
         for name in on.programs:
             (work / "usr-layer/local/bin" / name).touch(0o755)
         for path in on.folders:
-            (work / f"layer{path}").mkdir(parents=True)
+            if not path.is_relative_to("/tmp"):
+                (work / f"layer{path}").mkdir(parents=True)
         _shape(work, on)
         mounts = [
             word for name, path in on.programs.items() for word in (f"/usr/local/bin/{name}", str(path.resolve()))
@@ -166,14 +167,16 @@ root="$space/root"
 mount -t overlay overlay -o "lowerdir=$space/layer:$space/base,upperdir=$space/upper,workdir=$space/work" "$root"
 mount -t overlay overlay -o "lowerdir=$space/usr-layer:/usr,upperdir=$space/usr-upper,workdir=$space/usr-work" \\
   "$root/usr"
-while [ "$#" -gt 0 ]; do
-  mount --bind -o ro "$2" "$root$1"
-  shift 2
-done
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+while [ "$#" -gt 0 ]; do
+  # What is shown may lie below /tmp, which is empty here.
+  [ -e "$root$1" ] || mkdir -p "$root$1"
+  mount --bind -o ro "$2" "$root$1"
+  shift 2
+done
 printf '%s\\n' "$name" >/proc/sys/kernel/hostname
 tar -x -p --same-owner -C "$root" -f "$work/start.tar"
 exec 3<"$work/script"

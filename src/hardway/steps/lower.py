@@ -1,8 +1,8 @@
 """Steps to primitives: one exhaustive match. What is shown, printed, applied and checked is made here once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from hardway.model import OsFamily
+from hardway.model import Document, OsFamily
 from hardway.pki import openssl, questions
 from hardway.steps import yaml
 from hardway.steps.checks import Check
@@ -85,7 +85,7 @@ def lower(step: Step) -> tuple[Primitive, ...]:
                 ),
             )
         case ApiObjects():
-            return (_api_objects(step),)
+            return tuple(_api_object(step, item) for item in step.objects) if step.once else (_api_objects(step),)
         case Wait():
             return (Await(step.id, step.check, step.limit),)
 
@@ -203,6 +203,20 @@ def _api_objects(step: ApiObjects) -> Run:
     )
 
 
-def _label(item: object) -> str:
-    assert isinstance(item, dict) or hasattr(item, "__getitem__")
+def _api_object(step: ApiObjects, item: Document) -> Run:
+    metadata = item["metadata"]
+    assert isinstance(metadata, Mapping)
+    kubectl = f"kubectl --kubeconfig={quote(step.kubeconfig)}"
+    name = words([f"--namespace={metadata.get('namespace', 'default')}", f"{item['kind']}/{metadata['name']}"])
+    return Run(
+        step.id,
+        f"create {_label(item)}",
+        heredoc(f"{kubectl} create -f -", yaml.dump(item)),
+        Check(f"{_label(item)} to be there", f"{kubectl} get {name} >/dev/null 2>&1\n"),
+        why=step.why,
+    )
+
+
+def _label(item: Document) -> str:
+    assert isinstance(item["metadata"], Mapping)
     return f"{item['kind']}/{item['metadata']['name']}"

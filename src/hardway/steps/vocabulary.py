@@ -114,6 +114,8 @@ class ApiObjects:
     id: str
     objects: tuple[Document, ...]
     kubeconfig: str = "/etc/kubernetes/admin.conf"
+    once: bool = False
+    """Made where they are missing, and whatever stands there is left as it is."""
     why: str = ""
 
 
