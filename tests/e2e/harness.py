@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardway.config import load
-from hardway.errors import LabError
+from hardway.errors import HardwayError, LabError
 from hardway.lab.lab import Lab
 from hardway.lab.spec import from_cluster
 
@@ -114,7 +114,8 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
         try:
             if condition():
                 return
-        except Exception as error:  # noqa: BLE001  the API may be away while a node restarts
+        except (HardwayError, LookupError, ValueError) as error:
+            # The API may be away while a node restarts, and an object without its status yet.
             last = f" ({error})"
         if time.monotonic() > deadline:
             raise AssertionError(f"gave up waiting for {what} after {seconds:g} s{last}")

@@ -10,29 +10,38 @@ from pathlib import Path
 
 import pytest
 
+from hardway.config import loads
 from hardway.errors import UsageError
 from hardway.lab import cgroups, dns, limits, mounts, network, process, ssh, tree
 from hardway.lab.process import Process, await_end, end, identify, inits_below, start
-from hardway.lab.spec import LabNode, LabSpec, five_nodes, from_record
+from hardway.lab.spec import LabNode, LabSpec, check_name, from_cluster, from_record
 from hardway.model.dns import Record
 
 pytestmark = pytest.mark.fast
 
-SPEC = five_nodes("trial", "10.40.0")
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples/lab/cluster.yaml"
 
 
-def test_five_nodes_are_the_articles() -> None:
+def spec_named(name: str) -> LabSpec:
+    """The lab of the example's cluster under another name."""
+    return from_cluster(loads(EXAMPLE.read_text().replace("/hardway-lab/lab/", f"/hardway-lab/{name}/")), name)
+
+
+SPEC = spec_named("trial")
+
+
+def test_the_nodes_are_the_articles() -> None:
     """Three masters, a worker and a balancer, with a record for each and for the endpoint and the mirror."""
     assert [(node.host_name, node.address) for node in SPEC.nodes] == [
-        ("master-1", "10.40.0.11"),
-        ("master-2", "10.40.0.12"),
-        ("master-3", "10.40.0.13"),
-        ("worker-1", "10.40.0.21"),
-        ("lb-1", "10.40.0.10"),
+        ("master-1", "10.30.0.11"),
+        ("master-2", "10.30.0.12"),
+        ("master-3", "10.30.0.13"),
+        ("worker-1", "10.30.0.21"),
+        ("lb-1", "10.30.0.10"),
     ]
     assert {record.name.split(".")[0]: record.address for record in SPEC.records} == {
-        "api": "10.40.0.10",
-        "mirror": "10.40.0.1",
+        "api": "10.30.0.10",
+        "mirror": "10.30.0.1",
         **{node.host_name: node.address for node in SPEC.nodes},
     }
 
@@ -45,7 +54,7 @@ def test_spec_survives_its_record() -> None:
 @pytest.mark.parametrize("name", ["a", "lab", "lab-2", "twelve-chars"])
 def test_names_that_fit(name: str) -> None:
     """The bridge's name has 15 characters at most and holds the whole name, so two labs never share a bridge."""
-    bridge = five_nodes(name).bridge
+    bridge = spec_named(name).bridge
 
     assert len(bridge) <= 15
     assert bridge.endswith(name)
@@ -55,7 +64,7 @@ def test_names_that_fit(name: str) -> None:
 def test_names_that_do_not_fit(name: str) -> None:
     """A name that cannot be part of an interface, a directory and a cgroup is a usage error."""
     with pytest.raises(UsageError, match="cannot be the name of a lab"):
-        five_nodes(name)
+        check_name(name)
 
 
 def test_twin_nodes_are_refused() -> None:
@@ -83,7 +92,7 @@ def test_dns_listens_on_the_bridge_only() -> None:
     """CoreDNS binds the bridge's address in every block, and asks nobody else."""
     text = dns.corefile(SPEC, Path("/z"))
 
-    assert text.count("{\n    bind 10.40.0.1\n") == text.count(":53 {") == 2
+    assert text.count("{\n    bind 10.30.0.1\n") == text.count(":53 {") == 2
     assert "forward" not in text
 
 
@@ -97,7 +106,7 @@ def test_ssh_config_is_strict(tmp_path: Path) -> None:
 
     assert folder.stat().st_mode & 0o777 == 0o700
     assert "stricthostkeychecking true" in config
-    assert "hostname 10.40.0.11" in config
+    assert "hostname 10.30.0.11" in config
     assert "user hardway" in config
     assert f"userknownhostsfile {folder}/known_hosts" in config
     known = (folder / "known_hosts").read_text().splitlines()

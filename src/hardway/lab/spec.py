@@ -69,19 +69,6 @@ def check_name(name: str) -> None:
         )
 
 
-def five_nodes(name: str, network: str = "10.30.0") -> LabSpec:
-    """The article's machines without a cluster.yaml, for benchmarks and trials: `network` is a /24 without its last number."""
-    zone = "my-first-cluster.example.com"
-    hosts = {"master-1": 11, "master-2": 12, "master-3": 13, "worker-1": 21, "lb-1": 10}
-    nodes = tuple(
-        LabNode(host, f"{host}.{zone}", f"{network}.{number}", host != "lb-1") for host, number in hosts.items()
-    )
-    records = {f"api.{zone}": f"{network}.10", **{node.name: node.address for node in nodes}}
-    gateway = f"{network}.1"
-    records[f"mirror.{zone}"] = gateway
-    return LabSpec(name, gateway, 24, zone, nodes, tuple(Record(*pair) for pair in records.items()))
-
-
 def from_record(value: Mapping[str, Any]) -> LabSpec:
     """The spec that `dataclasses.asdict` took apart."""
     nodes = tuple(LabNode(**node) for node in value["nodes"])
