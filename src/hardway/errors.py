@@ -15,6 +15,12 @@ Every error has `what` (one sentence without full stop), `where` (node and step,
 from dataclasses import dataclass
 from typing import ClassVar
 
+REFUSED = 106
+"""Exit code of a script on a node that stops rather than overwrite what must not be overwritten: it becomes `Refused`.
+
+Above curl's codes and apt's 100, below the shell's own from 126 on: no command that fails is taken for a refusal.
+"""
+
 
 @dataclass
 class HardwayError(Exception):

@@ -33,6 +33,7 @@ from hardway.chapters import (
     user_manifests,
     wait_control_plane,
 )
+from hardway.errors import REFUSED
 from hardway.model import freeze_document
 from hardway.steps import Run, Step, lower_all
 from hardway.steps.shell import input_file
@@ -411,7 +412,10 @@ def test_a_taken_name_is_refused(all_machines: dict[str, Machine], monkeypatch: 
 
     report(first, worker.node.name, "True")
     done = worker.bash(step.script)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (1, f"a node named {worker.node.name} is Ready already")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        REFUSED,
+        f"a node named {worker.node.name} is Ready already",
+    )
     assert not target.exists()
 
     report(first, worker.node.name, "Unknown")

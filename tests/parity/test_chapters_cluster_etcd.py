@@ -10,6 +10,7 @@ import yaml
 from local_cluster import Machine, eventually, machines
 
 from hardway.chapters import etcd, etcd_join
+from hardway.errors import REFUSED
 from hardway.steps import Command, Run, lower_all
 
 pytestmark = pytest.mark.parity
@@ -164,7 +165,7 @@ def test_data_of_another_cluster_is_refused(masters: dict[str, Machine]) -> None
     (second.root / "etcd/member").mkdir(parents=True)
 
     assert refusal(second, "control-plane-join/etcd/member") == (
-        1,
+        REFUSED,
         [
             f"{second.root}/etcd holds the data of another etcd cluster",
             "hint: move it away, then apply again",
@@ -191,7 +192,7 @@ def test_a_member_whose_data_is_lost_is_refused(masters: dict[str, Machine]) -> 
     code, said = refusal(second, "control-plane-join/etcd/member")
 
     assert (code, said[-1]) == (
-        1,
+        REFUSED,
         f"hint: if it is lost for good, on another master: etcdctl member remove {identity}",
     )
 
@@ -203,7 +204,7 @@ def test_a_removed_member_is_not_promoted(masters: dict[str, Machine]) -> None:
 
     code, said = refusal(second, "control-plane-join/etcd/promote")
     assert (code, said[0]) == (
-        1,
+        REFUSED,
         "this node has the manifest of etcd, but the cluster does not know the member any more",
     )
 

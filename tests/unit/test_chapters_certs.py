@@ -31,6 +31,7 @@ from hardway.chapters import (
     kubelet_finalize,
     upload_certs,
 )
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Endpoint, Networking, freeze_document
 from hardway.pki import catalog, sign
 from hardway.steps import Await, Command, Run, Severity, Step, Wait, lower_all
@@ -305,7 +306,7 @@ def test_discovery_replaces_no_ca(joining: tuple[Path, Cluster, Api]) -> None:
         ask(root, command(discovery.steps(cluster, cluster.nodes[1])).unless.script) == "the CA does not fit the pin"
     )
     code, message = discover(joining)
-    assert code == 1
+    assert code == REFUSED
     assert "is the CA of another cluster" in message
     assert ca.read_bytes() == api.ca["etcd/ca.crt"]
 
@@ -376,7 +377,7 @@ def test_download_replaces_no_other_file(joining: tuple[Path, Cluster, Api]) -> 
     root, _, _ = joining
     (root / "etc/pki/etcd/ca.crt").write_text("mine")
     code, message = download(joining)
-    assert code == 1
+    assert code == REFUSED
     assert "etcd/ca.crt exists and is another one" in message
     assert (root / "etc/pki/etcd/ca.crt").read_text() == "mine"
     assert not (root / "etc/pki/sa.key").exists()

@@ -25,7 +25,7 @@ from hardway.engine.events import (
 from hardway.engine.perform import Action, Part
 from hardway.engine.perform import script as perform
 from hardway.engine.schedule import Selection
-from hardway.errors import Locked, StepFailed, Unreachable, UsageError
+from hardway.errors import REFUSED, Locked, Refused, StepFailed, Unreachable, UsageError
 from hardway.model import Node
 from hardway.steps import Check, Command, Step, Wait, lower
 from hardway.steps.shell import input_file
@@ -115,6 +115,18 @@ def test_a_failure_names_node_and_step_and_starts_nothing_new(tmp_path: Path) ->
     assert error.command == "hardway apply --only bad --node master-1"
     assert world["worker-1"].log() == ["slow"]
     assert [(e.node, e.step) for e in events if isinstance(e, Failed)] == [("master-1.example.com", "bad")]
+
+
+def test_a_refusal_is_told_from_a_failure(tmp_path: Path) -> None:
+    """A script that will not overwrite something ends the run with exit code 6, in its own words."""
+    world = World(tmp_path)
+    bad = world.chapter("bad", lambda m, n: [command("bad", f"echo 'another CA is there' >&2\nexit {REFUSED}\n")])
+
+    with pytest.raises(Refused) as caught:
+        world.apply(Stage(bad, first_control_plane))
+
+    error = caught.value
+    assert (error.exit_code, error.where, error.output) == (6, "master-1.example.com: bad", "another CA is there\n")
 
 
 def test_a_wait_that_runs_out_says_why(tmp_path: Path) -> None:

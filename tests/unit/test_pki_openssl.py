@@ -15,6 +15,7 @@ from cryptography import x509
 from pki_samples import ask, bash, carry_out, cluster_below, fields, files
 
 from hardway.chapters import certs, kubeconfig
+from hardway.errors import REFUSED
 from hardway.model import Cluster
 from hardway.pki import catalog, openssl, questions, sign
 from hardway.pki.catalog import CertSpec, Usage
@@ -152,7 +153,7 @@ def test_a_ca_is_never_replaced(node: tuple[Path, Cluster]) -> None:
     ca = leaf(cluster, "ca")
     before = files(root)
     done = bash(root, openssl.issue(ca))
-    assert done.returncode == 1
+    assert done.returncode == REFUSED
     assert f"{ca.certificate} exists" in done.stderr
     assert before == files(root)
 
@@ -173,7 +174,7 @@ def test_a_leaf_of_another_ca_is_not_replaced(node: tuple[Path, Cluster]) -> Non
     Path(spec.certificate).write_bytes(foreign)
     assert ask(root, questions.issued(spec)) != ""
     done = bash(root, openssl.issue(spec))
-    assert done.returncode == 1
+    assert done.returncode == REFUSED
     assert f"was signed by another CA than {spec.ca_certificate}" in done.stderr
     assert foreign == Path(spec.certificate).read_bytes()
 
@@ -251,7 +252,7 @@ def test_a_kubeconfig_of_another_ca_is_not_replaced(node: tuple[Path, Cluster]) 
     spec = replace(conf(cluster, "admin"), ca_certificate=leaf(cluster, "etcd-ca").certificate)
     assert ask(root, questions.kubeconfig_written(spec)) == "it has another CA"
     done = bash(root, openssl.write_kubeconfig(spec))
-    assert done.returncode == 1
+    assert done.returncode == REFUSED
     assert "belongs to another CA" in done.stderr
 
 
@@ -320,7 +321,7 @@ def test_the_service_account_key_is_kept(node: tuple[Path, Cluster]) -> None:
     assert ask(root, questions.key_pair_made(spec)) == ""
     public.write_bytes(b"-----BEGIN PUBLIC KEY-----\nb2xk\n-----END PUBLIC KEY-----\n")
     assert "does not belong" in ask(root, questions.key_pair_made(spec))
-    assert bash(root, openssl.make_key_pair(spec)).returncode == 1
+    assert bash(root, openssl.make_key_pair(spec)).returncode == REFUSED
     assert key == private.read_bytes()
 
 

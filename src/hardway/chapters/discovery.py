@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from hardway.chapters.certs import pki_directories
 from hardway.chapters.chapter import Chapter
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
 from hardway.steps.shell import input_file, quote
@@ -95,7 +96,7 @@ def _take(cluster: Cluster) -> str:
         f'if [ "$(pin {new})" != "$(cat {input_file("ca-pin")})" ]; then\n'
         f"  echo 'the CA that was brought here does not fit the pin' >&2\n  rm -f {new}\n  exit 1\nfi\n"
         f"if [ -s {ca} ] && ! cmp -s {ca} {new}; then\n"
-        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit 1\nfi\n"
+        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit {REFUSED}\nfi\n"
         f"chmod 0644 {new}\nmv {new} {ca}\nfi\n"
     )
 
@@ -135,7 +136,7 @@ def _script(cluster: Cluster, token: str) -> str:
         "if ! jq -j .data.kubeconfig second.json | cmp -s - first; then\n"
         "  echo 'cluster-info differs over verified TLS' >&2\n  exit 1\nfi\n"
         f"if [ -s {ca} ] && ! cmp -s {ca} ca.crt; then\n"
-        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit 1\nfi\n"
+        f"  echo {quote(f'{target} is the CA of another cluster: reset this node first')} >&2\n  exit {REFUSED}\nfi\n"
         f"install -m 0644 ca.crt {new}\nmv {new} {ca}\n)\n"
     )
 

@@ -9,6 +9,7 @@ from hardway.chapters.certs import pki_directories
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
 from hardway.chapters.upload_certs import SECRET_FILES
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
 from hardway.steps.shell import heredoc, input_file, quote
@@ -37,7 +38,8 @@ for name, path in FILES:
         sys.exit("the certificate key does not fit Secret kubeadm-certs\\nhint: hardway apply uploads it again")
 for target, content in wanted.items():
     if target.exists() and target.read_bytes() != content:
-        sys.exit(f"{target} exists and is another one\\nhint: reset this node first, or move the file away")
+        print(f"{target} exists and is another one\\nhint: reset this node first, or move the file away", file=sys.stderr)
+        sys.exit(REFUSED)
 for target, content in wanted.items():
     beside = target.with_name(target.name + ".new")
     beside.unlink(missing_ok=True)
@@ -91,7 +93,7 @@ def _script(cluster: Cluster, node: Node, token: str) -> str:
         "(\numask 077\n"
         'work="$(mktemp -d)"\n'
         "trap 'rm -rf \"$work\"' EXIT\n"
-        + heredoc('cat >"$work/decrypt.py"', f"FILES = {SECRET_FILES!r}\n{DECRYPT}")
+        + heredoc('cat >"$work/decrypt.py"', f"FILES = {SECRET_FILES!r}\nREFUSED = {REFUSED}\n{DECRYPT}")
         # From a file, because a command line can be read by everybody on the machine.
         + f'printf \'Authorization: Bearer %s\' "$(cat {input_file(token)})" >"$work/auth"\n'
         + f"url={quote(url)}\n"

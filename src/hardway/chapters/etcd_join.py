@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
 from hardway.chapters.etcd import checks, data_directory, etcdctl, peer_url, voter, write_manifest
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
 from hardway.steps.shell import quote
@@ -55,12 +56,12 @@ def _announce(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
         f"      [ ! -d {data} ] || break\n"
         f"      echo {quote(f'the cluster has a member at {url}, whose data is not here')} >&2\n"
         '      echo "hint: if it is lost for good, on another master: etcdctl member remove ${own%%,*}" >&2\n'
-        "      exit 1 ;;\n"
+        f"      exit {REFUSED} ;;\n"
         "    esac\n"
         f"    if [ -d {data} ]; then\n"
         f"      echo {quote(f'{cluster.etcd.data_dir} holds the data of another etcd cluster')} >&2\n"
         "      echo 'hint: move it away, then apply again' >&2\n"
-        "      exit 1\n    fi\n"
+        f"      exit {REFUSED}\n    fi\n"
         '    [ -z "$own" ] || break\n'
         # etcd takes one learner at a time; a refusal is tried again until the other one is promoted.
         f'    if said="$({ctl} member add {quote(node.name)} --learner --peer-urls={quote(url)} 2>&1)"; then break; fi\n'
@@ -89,7 +90,7 @@ def _promote(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
         'if [ -z "$own" ]; then\n'
         "  echo 'this node has the manifest of etcd, but the cluster does not know the member any more' >&2\n"
         f"  echo {quote(f'hint: reset this node, then apply again; its etcd data is in {cluster.etcd.data_dir}')} >&2\n"
-        "  exit 1\nfi\n"
+        f"  exit {REFUSED}\nfi\n"
         f'until said="$({ctl} member promote "${{own%%,*}}" 2>&1)"; do\n'
         # Asked of a voter, etcd answers that only a learner can be promoted.
         '  case "$said" in *"can only promote a learner member"*"in sync"*) ;;\n'

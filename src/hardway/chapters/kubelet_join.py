@@ -7,6 +7,7 @@ kubelet.conf needs none of this ever again: whatever is decided here is decided 
 from collections.abc import Iterator
 
 from hardway.chapters.discovery import verified_curl
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.steps import Check, Command, Step, Wait
@@ -93,7 +94,7 @@ def _refuse_a_taken_name(cluster: Cluster, node: Node) -> str:
         '  jq -e \'.status.conditions[]? | select(.type == "Ready" and .status == "True")\' "$work/node" >/dev/null; then\n'
         f"  echo {quote(f'a node named {node.name} is Ready already')} >&2\n"
         f"  echo {quote(f'hint: kubectl delete node {node.name}, or choose another name')} >&2\n"
-        "  exit 1\nfi\n"
+        f"  exit {REFUSED}\nfi\n"
     )
 
 

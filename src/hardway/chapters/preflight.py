@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hardway.chapters import preflight_table
 from hardway.chapters.chapter import Chapter
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Severity, Step
 from hardway.steps.shell import quote
@@ -23,15 +24,22 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
             yield check
 
 
+AVAILABLE = ("FileAvailable-", "DirAvailable-")
+"""Questions whose no means that an earlier cluster's files would be overwritten."""
+
+
 def script(cluster: Cluster, node: Node) -> str:
-    """Asks everything that is an error, tells every no as kubeadm does, and fails if there was one."""
+    """Asks everything that is an error, tells every no as kubeadm does, and ends with the worst no: REFUSED, 1 or 0."""
     lines = ["failed=0\n"]
     for check in checks(cluster, node):
         if check.severity is Severity.ERROR:
             told = f'  echo {quote(f"[ERROR {check.key}] {check.name}:")} "$reason"\n'
             hint = f"  echo {quote(f'hint: {check.hint}')}\n" if check.hint else ""
-            lines.append(f'reason="$(\n{check.script.rstrip()}\n)" || {{\n  failed=1\n{told}{hint}}}\n')
-    return "".join(lines) + '[ "$failed" = 0 ] || exit 1\n'
+            code = (
+                f"  failed={REFUSED}\n" if check.key.startswith(AVAILABLE) else '  [ "$failed" != 0 ] || failed=1\n'
+            )
+            lines.append(f'reason="$(\n{check.script.rstrip()}\n)" || {{\n{code}{told}{hint}}}\n')
+    return "".join(lines) + '[ "$failed" = 0 ] || exit "$failed"\n'
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
@@ -40,7 +48,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         "preflight",
         "find the node fit for Kubernetes",
         text,
-        Check("the node to be fit for Kubernetes", text),
+        Check("the node to be fit for Kubernetes", f"(\n{text}) || exit 1\n"),
         # It only asks; so its own text is its guard, and a node that is not fit stops with every line at once.
         idempotent=True,
         why="a node that is not fit is better refused before anything is on it",

@@ -8,7 +8,7 @@ from hardway.engine.events import Listener, StageDone, StageStarted, StepDone, S
 from hardway.engine.plan import Change, title
 from hardway.engine.run import Session
 from hardway.engine.schedule import Key, Unit
-from hardway.errors import StepFailed
+from hardway.errors import REFUSED, HardwayError, Refused, StepFailed
 from hardway.model import Node
 from hardway.steps import Await, Run
 from hardway.steps.shell import INPUTS
@@ -35,7 +35,7 @@ class Progress:
         self.changed = 0
         self.chapter = units[0].chapter
         self.step = ""
-        self.failure: StepFailed | None = None
+        self.failure: HardwayError | None = None
 
     def on_mark(self, line: script.Line) -> None:
         """Take one line of the script's answer."""
@@ -83,7 +83,7 @@ class Progress:
         self._finish(unit.key)
 
 
-def failure(node: Node, change: Change, code: str, output: str) -> StepFailed:
+def failure(node: Node, change: Change, code: str, output: str) -> HardwayError:
     """What is said of a step that failed."""
     primitive = change.item.primitive
     where = f"{node.name}: {primitive.step}"
@@ -94,6 +94,13 @@ def failure(node: Node, change: Change, code: str, output: str) -> StepFailed:
             command=f"hardway apply --only {change.item.chapter} --node {node.host_name}",
             output=output,
             hint=primitive.check.hint or "look at the journal of the node: journalctl -e",
+        )
+    if isinstance(primitive, Run) and code == str(REFUSED):
+        return Refused(
+            f"refuses to {title(primitive)}",
+            where,
+            output=output,
+            hint="nothing was overwritten: look at what is there, and move it away only if nobody needs it",
         )
     hint = "mend the cause and run the same command again: it continues where it stopped"
     if isinstance(primitive, Run) and primitive.inputs:

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 from shlex import quote
 
+from hardway.errors import REFUSED
 from hardway.pki.catalog import CertSpec, KeyPairSpec
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 from hardway.pki.kubeconfigs import text as kubeconfig_text
@@ -53,7 +54,7 @@ def issue(spec: CertSpec) -> str:
     """bash that makes the key and the certificate.
 
     A key that is there is kept. A CA is never replaced, nor a leaf that another CA has signed: then the text ends
-    with 1 and says why on standard error.
+    with REFUSED and says why on standard error.
     """
     certificate, new = quote(spec.certificate), quote(f"{spec.certificate}.new")
     return (
@@ -72,7 +73,7 @@ def make_key_pair(spec: KeyPairSpec) -> str:
     refusal = f"{spec.public_key} exists and does not belong to {spec.private_key}: remove the wrong one of them"
     return (
         "(\numask 077\n"
-        + f"if [ -s {public} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+        + f"if [ -s {public} ]; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n"
         + _key(spec.private_key)
         # kubeadm leaves both at 0600 on the node that makes them.
         + f"openssl pkey -in {private} -pubout -out {new}\n"
@@ -91,7 +92,7 @@ def write_kubeconfig(spec: KubeconfigSpec) -> str:
     return (
         _BEGIN
         + f'ca="$({FIRST_CERTIFICATE} {ca} | base64 -w0)"\n'
-        + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n'
+        + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n'
         + _need_ca(spec.ca_certificate, spec.ca_key, spec.path)
         + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {_RSA} "$work/tls.key" 2048; fi\n'
         + _sign(client_certificate(spec), '"$work/tls.key"')
@@ -115,7 +116,7 @@ def _refuse_ca(spec: CertSpec) -> str:
         f"{spec.certificate} exists and is not a valid CA with its key: a CA is never replaced. "
         "Put the right pair there, or remove it to have a new one made"
     )
-    return f"if [ -s {quote(spec.certificate)} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+    return f"if [ -s {quote(spec.certificate)} ]; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n"
 
 
 def _refuse_leaf(spec: CertSpec) -> str:
@@ -127,7 +128,7 @@ def _refuse_leaf(spec: CertSpec) -> str:
     return _need_ca(spec.ca_certificate, spec.ca_key, spec.certificate) + (
         f"if [ -s {certificate} ] &&\n"
         f"  ! {VERIFY} -no_check_time -CAfile {ca} {certificate} >/dev/null 2>&1; then\n"
-        f"  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
+        f"  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n"
     )
 
 

@@ -11,13 +11,13 @@ failed=0
 reason="$(
 [ "$UID" = 0 ] || { echo "it is not"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR IsPrivilegedUser] the user to be root:' "$reason"
 }
 reason="$(
 [ "$(nproc)" -ge 2 ] || { echo "there is $(nproc)"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR NumCPU] at least 2 processors:' "$reason"
 }
 reason="$(
@@ -26,14 +26,14 @@ while read -r name kb _; do
   [ "$((kb / 1024))" -ge 1700 ] || { echo "there are $((kb / 1024)) MB"; exit 1; }
 done </proc/meminfo
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Mem] at least 1700 MB of memory:' "$reason"
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :6443")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-6443] port 6443 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :6443'"'"' tells by whom'
 }
@@ -41,7 +41,7 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10259")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10259] port 10259 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :10259'"'"' tells by whom'
 }
@@ -49,7 +49,7 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10257")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10257] port 10257 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :10257'"'"' tells by whom'
 }
@@ -57,7 +57,7 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :2379")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-2379] port 2379 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :2379'"'"' tells by whom'
 }
@@ -65,7 +65,7 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :2380")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-2380] port 2380 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :2380'"'"' tells by whom'
 }
@@ -73,7 +73,7 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10250] port 10250 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :10250'"'"' tells by whom'
 }
@@ -83,7 +83,7 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml] /etc/kubernetes/manifests/kube-apiserver.yaml to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
@@ -93,7 +93,7 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml] /etc/kubernetes/manifests/kube-controller-manager.yaml to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
@@ -103,7 +103,7 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml] /etc/kubernetes/manifests/kube-scheduler.yaml to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
@@ -113,14 +113,14 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-etcd.yaml] /etc/kubernetes/manifests/etcd.yaml to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
 reason="$(
 [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] || { echo "it is not"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileContent--proc-sys-net-ipv4-ip_forward] /proc/sys/net/ipv4/ip_forward to be 1:' "$reason"
   echo 'hint: sysctl --system; article chapter 7'
 }
@@ -129,38 +129,38 @@ reason="$(
 command -v socat >/dev/null || exit 0
 socat -u /dev/null UNIX-CONNECT:/var/run/containerd/containerd.sock 2>/dev/null || { echo 'nobody listens on /var/run/containerd/containerd.sock'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR CRI] the container runtime to answer:' "$reason"
   echo 'hint: journalctl -u containerd'
 }
 reason="$(
 command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-conntrack] conntrack to be in PATH:' "$reason"
 }
 reason="$(
 command -v ip >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-ip] ip to be in PATH:' "$reason"
 }
 reason="$(
 command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-iptables] iptables to be in PATH:' "$reason"
 }
 reason="$(
 command -v mount >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-mount] mount to be in PATH:' "$reason"
 }
 reason="$(
 command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-nsenter] nsenter to be in PATH:' "$reason"
 }
 reason="$(
@@ -189,15 +189,15 @@ for name in "$@"; do
   case "$have" in *" $name "*) ;; *) echo "there is no cgroup controller $name"; exit 1 ;; esac
 done
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR SystemVerification] the kernel and the cgroups that the kubelet needs:' "$reason"
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ls -A /var/lib/etcd 2>/dev/null)" ] || { echo "it is not"; exit 1; }
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR DirAvailable--var-lib-etcd] /var/lib/etcd to be empty:' "$reason"
   echo 'hint: data of another cluster: reset this node first'
 }
-[ "$failed" = 0 ] || exit 1
+[ "$failed" = 0 ] || exit "$failed"

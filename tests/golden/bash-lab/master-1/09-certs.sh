@@ -74,7 +74,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 if [ -s /etc/kubernetes/pki/ca.crt ]; then
   echo '/etc/kubernetes/pki/ca.crt exists and is not a valid CA with its key: a CA is never replaced. Put the right pair there, or remove it to have a new one made' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/ca.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/ca.key.new 2048 && mv /etc/kubernetes/pki/ca.key.new /etc/kubernetes/pki/ca.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -137,7 +137,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 if [ -s /etc/kubernetes/pki/front-proxy-ca.crt ]; then
   echo '/etc/kubernetes/pki/front-proxy-ca.crt exists and is not a valid CA with its key: a CA is never replaced. Put the right pair there, or remove it to have a new one made' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/front-proxy-ca.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/front-proxy-ca.key.new 2048 && mv /etc/kubernetes/pki/front-proxy-ca.key.new /etc/kubernetes/pki/front-proxy-ca.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -200,7 +200,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 if [ -s /etc/kubernetes/pki/etcd/ca.crt ]; then
   echo '/etc/kubernetes/pki/etcd/ca.crt exists and is not a valid CA with its key: a CA is never replaced. Put the right pair there, or remove it to have a new one made' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/ca.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/ca.key.new 2048 && mv /etc/kubernetes/pki/etcd/ca.key.new /etc/kubernetes/pki/etcd/ca.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -279,7 +279,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/apiserver.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver.crt was signed by another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver.key.new 2048 && mv /etc/kubernetes/pki/apiserver.key.new /etc/kubernetes/pki/apiserver.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -351,7 +351,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver-kubelet-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/apiserver-kubelet-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver-kubelet-client.crt was signed by another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver-kubelet-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver-kubelet-client.key.new 2048 && mv /etc/kubernetes/pki/apiserver-kubelet-client.key.new /etc/kubernetes/pki/apiserver-kubelet-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -423,7 +423,7 @@ fi
 if [ -s /etc/kubernetes/pki/front-proxy-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/front-proxy-ca.crt /etc/kubernetes/pki/front-proxy-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/front-proxy-client.crt was signed by another CA than /etc/kubernetes/pki/front-proxy-ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/front-proxy-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/front-proxy-client.key.new 2048 && mv /etc/kubernetes/pki/front-proxy-client.key.new /etc/kubernetes/pki/front-proxy-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -500,7 +500,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/server.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/server.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/server.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/server.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/server.key.new 2048 && mv /etc/kubernetes/pki/etcd/server.key.new /etc/kubernetes/pki/etcd/server.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -578,7 +578,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/peer.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/peer.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/peer.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/peer.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/peer.key.new 2048 && mv /etc/kubernetes/pki/etcd/peer.key.new /etc/kubernetes/pki/etcd/peer.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -650,7 +650,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/healthcheck-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/healthcheck-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/healthcheck-client.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/healthcheck-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/healthcheck-client.key.new 2048 && mv /etc/kubernetes/pki/etcd/healthcheck-client.key.new /etc/kubernetes/pki/etcd/healthcheck-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -721,7 +721,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver-etcd-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/apiserver-etcd-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver-etcd-client.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver-etcd-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver-etcd-client.key.new 2048 && mv /etc/kubernetes/pki/apiserver-etcd-client.key.new /etc/kubernetes/pki/apiserver-etcd-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -775,7 +775,7 @@ case "$(cat /etc/kubernetes/pki/sa.pub)" in *"$(openssl pkey -pubout -in /etc/ku
 umask 077
 if [ -s /etc/kubernetes/pki/sa.pub ]; then
   echo '/etc/kubernetes/pki/sa.pub exists and does not belong to /etc/kubernetes/pki/sa.key: remove the wrong one of them' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/sa.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/sa.key.new 2048 && mv /etc/kubernetes/pki/sa.key.new /etc/kubernetes/pki/sa.key; }
 openssl pkey -in /etc/kubernetes/pki/sa.key -pubout -out /etc/kubernetes/pki/sa.pub.new

@@ -56,7 +56,7 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/admin.conf; then
   echo '/etc/kubernetes/admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
-  exit 1
+  exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
   echo '/etc/kubernetes/admin.conf cannot be made without /etc/kubernetes/pki/ca.crt and /etc/kubernetes/pki/ca.key: bring the CA, or with an external CA the file' >&2
@@ -150,7 +150,7 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/super-admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/super-admin.conf; then
   echo '/etc/kubernetes/super-admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
-  exit 1
+  exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
   echo '/etc/kubernetes/super-admin.conf cannot be made without /etc/kubernetes/pki/ca.crt and /etc/kubernetes/pki/ca.key: bring the CA, or with an external CA the file' >&2
@@ -245,7 +245,7 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/kubelet.conf ] && ! grep -qF "$ca" /etc/kubernetes/kubelet.conf; then
   echo '/etc/kubernetes/kubelet.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
-  exit 1
+  exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
   echo '/etc/kubernetes/kubelet.conf cannot be made without /etc/kubernetes/pki/ca.crt and /etc/kubernetes/pki/ca.key: bring the CA, or with an external CA the file' >&2
@@ -339,7 +339,7 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/controller-manager.conf ] && ! grep -qF "$ca" /etc/kubernetes/controller-manager.conf; then
   echo '/etc/kubernetes/controller-manager.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
-  exit 1
+  exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
   echo '/etc/kubernetes/controller-manager.conf cannot be made without /etc/kubernetes/pki/ca.crt and /etc/kubernetes/pki/ca.key: bring the CA, or with an external CA the file' >&2
@@ -432,7 +432,7 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/scheduler.conf ] && ! grep -qF "$ca" /etc/kubernetes/scheduler.conf; then
   echo '/etc/kubernetes/scheduler.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
-  exit 1
+  exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
   echo '/etc/kubernetes/scheduler.conf cannot be made without /etc/kubernetes/pki/ca.crt and /etc/kubernetes/pki/ca.key: bring the CA, or with an external CA the file' >&2

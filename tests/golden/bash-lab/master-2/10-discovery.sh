@@ -49,7 +49,7 @@ if [ "$(pin /etc/kubernetes/pki/ca.crt.new)" != "$(cat /run/hardway/inputs/ca-pi
 fi
 if [ -s /etc/kubernetes/pki/ca.crt ] && ! cmp -s /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/ca.crt.new; then
   echo '/etc/kubernetes/pki/ca.crt is the CA of another cluster: reset this node first' >&2
-  exit 1
+  exit 106
 fi
 chmod 0644 /etc/kubernetes/pki/ca.crt.new
 mv /etc/kubernetes/pki/ca.crt.new /etc/kubernetes/pki/ca.crt
@@ -131,7 +131,7 @@ if ! jq -j .data.kubeconfig second.json | cmp -s - first; then
 fi
 if [ -s /etc/kubernetes/pki/ca.crt ] && ! cmp -s /etc/kubernetes/pki/ca.crt ca.crt; then
   echo '/etc/kubernetes/pki/ca.crt is the CA of another cluster: reset this node first' >&2
-  exit 1
+  exit 106
 fi
 install -m 0644 ca.crt /etc/kubernetes/pki/ca.crt.new
 mv /etc/kubernetes/pki/ca.crt.new /etc/kubernetes/pki/ca.crt

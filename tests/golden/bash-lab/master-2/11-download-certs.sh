@@ -39,6 +39,7 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cat >"$work/decrypt.py" <<'EOF'
 FILES = (('ca.crt', 'ca.crt'), ('ca.key', 'ca.key'), ('etcd-ca.crt', 'etcd/ca.crt'), ('etcd-ca.key', 'etcd/ca.key'), ('front-proxy-ca.crt', 'front-proxy-ca.crt'), ('front-proxy-ca.key', 'front-proxy-ca.key'), ('sa.key', 'sa.key'), ('sa.pub', 'sa.pub'))
+REFUSED = 106
 import base64, json, os, pathlib, sys
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -59,7 +60,8 @@ for name, path in FILES:
         sys.exit("the certificate key does not fit Secret kubeadm-certs\nhint: hardway apply uploads it again")
 for target, content in wanted.items():
     if target.exists() and target.read_bytes() != content:
-        sys.exit(f"{target} exists and is another one\nhint: reset this node first, or move the file away")
+        print(f"{target} exists and is another one\nhint: reset this node first, or move the file away", file=sys.stderr)
+        sys.exit(REFUSED)
 for target, content in wanted.items():
     beside = target.with_name(target.name + ".new")
     beside.unlink(missing_ok=True)

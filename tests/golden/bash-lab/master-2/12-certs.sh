@@ -82,7 +82,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/apiserver.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver.crt was signed by another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver.key.new 2048 && mv /etc/kubernetes/pki/apiserver.key.new /etc/kubernetes/pki/apiserver.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -154,7 +154,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver-kubelet-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/ca.crt /etc/kubernetes/pki/apiserver-kubelet-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver-kubelet-client.crt was signed by another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver-kubelet-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver-kubelet-client.key.new 2048 && mv /etc/kubernetes/pki/apiserver-kubelet-client.key.new /etc/kubernetes/pki/apiserver-kubelet-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -226,7 +226,7 @@ fi
 if [ -s /etc/kubernetes/pki/front-proxy-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/front-proxy-ca.crt /etc/kubernetes/pki/front-proxy-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/front-proxy-client.crt was signed by another CA than /etc/kubernetes/pki/front-proxy-ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/front-proxy-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/front-proxy-client.key.new 2048 && mv /etc/kubernetes/pki/front-proxy-client.key.new /etc/kubernetes/pki/front-proxy-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -303,7 +303,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/server.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/server.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/server.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/server.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/server.key.new 2048 && mv /etc/kubernetes/pki/etcd/server.key.new /etc/kubernetes/pki/etcd/server.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -381,7 +381,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/peer.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/peer.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/peer.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/peer.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/peer.key.new 2048 && mv /etc/kubernetes/pki/etcd/peer.key.new /etc/kubernetes/pki/etcd/peer.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -453,7 +453,7 @@ fi
 if [ -s /etc/kubernetes/pki/etcd/healthcheck-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/etcd/healthcheck-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/etcd/healthcheck-client.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/etcd/healthcheck-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/etcd/healthcheck-client.key.new 2048 && mv /etc/kubernetes/pki/etcd/healthcheck-client.key.new /etc/kubernetes/pki/etcd/healthcheck-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'
@@ -524,7 +524,7 @@ fi
 if [ -s /etc/kubernetes/pki/apiserver-etcd-client.crt ] &&
   ! openssl verify -no-CApath -no-CAstore -partial_chain -no_check_time -CAfile /etc/kubernetes/pki/etcd/ca.crt /etc/kubernetes/pki/apiserver-etcd-client.crt >/dev/null 2>&1; then
   echo '/etc/kubernetes/pki/apiserver-etcd-client.crt was signed by another CA than /etc/kubernetes/pki/etcd/ca.crt: move it away if this node is to belong to this CA' >&2
-  exit 1
+  exit 106
 fi
 [ -s /etc/kubernetes/pki/apiserver-etcd-client.key ] || { openssl genrsa -traditional -out /etc/kubernetes/pki/apiserver-etcd-client.key.new 2048 && mv /etc/kubernetes/pki/apiserver-etcd-client.key.new /etc/kubernetes/pki/apiserver-etcd-client.key; }
 cat >"$work/openssl.cnf" <<'EOF'

@@ -27,12 +27,12 @@ while :; do
       [ ! -d /var/lib/etcd/member ] || break
       echo 'the cluster has a member at https://10.30.0.12:2380, whose data is not here' >&2
       echo "hint: if it is lost for good, on another master: etcdctl member remove ${own%%,*}" >&2
-      exit 1 ;;
+      exit 106 ;;
     esac
     if [ -d /var/lib/etcd/member ]; then
       echo '/var/lib/etcd holds the data of another etcd cluster' >&2
       echo 'hint: move it away, then apply again' >&2
-      exit 1
+      exit 106
     fi
     [ -z "$own" ] || break
     if said="$(etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/healthcheck-client.crt --key /etc/kubernetes/pki/etcd/healthcheck-client.key --endpoints https://10.30.0.11:2379,https://10.30.0.13:2379 --command-timeout 5s member add master-2.my-first-cluster.example.com --learner --peer-urls=https://10.30.0.12:2380 2>&1)"; then break; fi
@@ -255,7 +255,7 @@ own="$(grep -F ', https://10.30.0.12:2380, ' <<<"$said" || true)"
 if [ -z "$own" ]; then
   echo 'this node has the manifest of etcd, but the cluster does not know the member any more' >&2
   echo 'hint: reset this node, then apply again; its etcd data is in /var/lib/etcd' >&2
-  exit 1
+  exit 106
 fi
 until said="$(etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/healthcheck-client.crt --key /etc/kubernetes/pki/etcd/healthcheck-client.key --endpoints https://10.30.0.11:2379,https://10.30.0.13:2379 --command-timeout 5s member promote "${own%%,*}" 2>&1)"; do
   case "$said" in *"can only promote a learner member"*"in sync"*) ;;

@@ -11,14 +11,14 @@ failed=0
 reason="$(
 [ "$UID" = 0 ] || { echo "it is not"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR IsPrivilegedUser] the user to be root:' "$reason"
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10250] port 10250 to be free:' "$reason"
   echo 'hint: ss -ltnp '"'"'sport = :10250'"'"' tells by whom'
 }
@@ -28,7 +28,7 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-kubelet.conf] /etc/kubernetes/kubelet.conf to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
@@ -38,7 +38,7 @@ reason="$(
 echo 'it exists'
 exit 1
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-bootstrap-kubelet.conf] /etc/kubernetes/bootstrap-kubelet.conf to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
@@ -46,14 +46,14 @@ reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ ! -e /etc/kubernetes/pki/ca.crt ] || [ ! -e /etc/kubernetes/kubelet.conf ] || { echo 'it exists'; exit 1; }
 )" || {
-  failed=1
+  failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-pki-ca.crt] /etc/kubernetes/pki/ca.crt to be absent:' "$reason"
   echo 'hint: an earlier cluster left it: reset this node first'
 }
 reason="$(
 [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] || { echo "it is not"; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileContent--proc-sys-net-ipv4-ip_forward] /proc/sys/net/ipv4/ip_forward to be 1:' "$reason"
   echo 'hint: sysctl --system; article chapter 7'
 }
@@ -62,38 +62,38 @@ reason="$(
 command -v socat >/dev/null || exit 0
 socat -u /dev/null UNIX-CONNECT:/var/run/containerd/containerd.sock 2>/dev/null || { echo 'nobody listens on /var/run/containerd/containerd.sock'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR CRI] the container runtime to answer:' "$reason"
   echo 'hint: journalctl -u containerd'
 }
 reason="$(
 command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-conntrack] conntrack to be in PATH:' "$reason"
 }
 reason="$(
 command -v ip >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-ip] ip to be in PATH:' "$reason"
 }
 reason="$(
 command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-iptables] iptables to be in PATH:' "$reason"
 }
 reason="$(
 command -v mount >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-mount] mount to be in PATH:' "$reason"
 }
 reason="$(
 command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-nsenter] nsenter to be in PATH:' "$reason"
 }
 reason="$(
@@ -122,7 +122,7 @@ for name in "$@"; do
   case "$have" in *" $name "*) ;; *) echo "there is no cgroup controller $name"; exit 1 ;; esac
 done
 )" || {
-  failed=1
+  [ "$failed" != 0 ] || failed=1
   echo '[ERROR SystemVerification] the kernel and the cgroups that the kubelet needs:' "$reason"
 }
-[ "$failed" = 0 ] || exit 1
+[ "$failed" = 0 ] || exit "$failed"

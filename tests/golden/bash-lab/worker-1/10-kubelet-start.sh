@@ -38,7 +38,7 @@ if [ "$code" = 200 ] &&
   jq -e '.status.conditions[]? | select(.type == "Ready" and .status == "True")' "$work/node" >/dev/null; then
   echo 'a node named worker-1.my-first-cluster.example.com is Ready already' >&2
   echo 'hint: kubectl delete node worker-1.my-first-cluster.example.com, or choose another name' >&2
-  exit 1
+  exit 106
 fi
 ca="$(base64 -w0 /etc/kubernetes/pki/ca.crt)"
 cat >"$work/kubeconfig" <<EOF
