@@ -12,10 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -23,10 +20,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from e2e.harness import Harness, eventually, harness, write_cluster  # noqa: E402
+from finish import finish_line  # noqa: E402
+
+from e2e.harness import Harness, harness, write_cluster  # noqa: E402
 from hardway.lab.gobuild import ensure_binaries  # noqa: E402
 
-NODES = {"master-1", "master-2", "master-3", "worker-1"}
+MASTERS = frozenset({"master-1", "master-2", "master-3"})
+NODES = MASTERS | {"worker-1"}
 PODS = 18
 """Pods of kube-system: four of each master, four kube-proxy, two CoreDNS."""
 PREPARED = "preflight"
@@ -38,30 +38,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-@contextmanager
-def finish_line(it: Harness) -> Iterator[list[float]]:
-    """Ask for the finish line beside what the block does; afterwards the list holds the seconds until it was reached."""
-    began, reached = time.monotonic(), []
-
-    def is_whole() -> bool:
-        pods = it.get("pods -n kube-system")
-        phases = [pod["status"]["phase"] for pod in pods]  # type: ignore[index]
-        return phases == ["Running"] * PODS and it.ready_nodes() == NODES and it.voters() == NODES - {"worker-1"}
-
-    def watch() -> None:
-        eventually(is_whole, 600, "the finish line")
-        reached.append(time.monotonic() - began)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield reached
-    watcher.join()
-
-
 def run_hardway(it: Harness) -> list[tuple[str, float]]:
     """The rest of the chapters by hardway; seconds by chapter on the node that ends it last."""
     began = time.monotonic()
-    with finish_line(it) as reached:
+    with finish_line(it, NODES, MASTERS, PODS) as reached:
         done = json.loads(it.hardway("apply", "--json").stdout)
         applied = time.monotonic() - began
     rows = [
@@ -128,7 +108,7 @@ def run_kubeadm(it: Harness) -> list[tuple[str, float]]:
         rows.append((what, time.monotonic() - since))
         return output
 
-    with finish_line(it) as reached:
+    with finish_line(it, NODES, MASTERS, PODS) as reached:
         timed(
             "kubeadm init",
             "master-1",

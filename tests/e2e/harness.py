@@ -114,7 +114,7 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
         try:
             if condition():
                 return
-        except (HardwayError, LookupError, ValueError) as error:
+        except (HardwayError, OSError, LookupError, ValueError) as error:
             # The API may be away while a node restarts, and an object without its status yet.
             last = f" ({error})"
         if time.monotonic() > deadline:

@@ -27,6 +27,7 @@ from hardway.chapters import (
     control_plane,
     etcd,
     kubelet_join,
+    kubelet_wait_bootstrap,
     mark_control_plane,
     token_cleanup,
     upload_config,
@@ -249,7 +250,10 @@ def test_configuration_and_addons_are_kubeadms(first: Machine) -> None:
     assert ours == objects(first, steps)
     assert first.due(steps) == []
     node = first.get("node", first.node.name)
-    assert node["metadata"]["annotations"][kubelet_join.CRI_SOCKET_ANNOTATION] == first.node.registration.cri_socket
+    assert (
+        node["metadata"]["annotations"][kubelet_wait_bootstrap.CRI_SOCKET_ANNOTATION]
+        == first.node.registration.cri_socket
+    )
 
 
 def test_what_an_administrator_changed_of_coredns_stays(first: Machine) -> None:

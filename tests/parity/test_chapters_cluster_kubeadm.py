@@ -12,8 +12,8 @@ from hardway.chapters import (
     bootstrap_token,
     control_plane,
     etcd,
-    kubelet_join,
     kubelet_start,
+    kubelet_wait_bootstrap,
     mark_control_plane,
     upload_config,
 )
@@ -193,7 +193,9 @@ def test_the_node_is_marked_as_kubeadm_does(both: tuple[Cluster, DryRun]) -> Non
     taints = mark_control_plane.DEFAULT_TAINTS if node.registration.taints is None else node.registration.taints
     annotate, mark = expected.patches
 
-    assert annotate["metadata"]["annotations"] == {kubelet_join.CRI_SOCKET_ANNOTATION: node.registration.cri_socket}
+    assert annotate["metadata"]["annotations"] == {
+        kubelet_wait_bootstrap.CRI_SOCKET_ANNOTATION: node.registration.cri_socket
+    }
     assert mark["metadata"]["labels"] == dict.fromkeys(mark_control_plane.LABELS, "")
     assert [(t["key"], t.get("value", ""), t["effect"]) for t in mark["spec"]["taints"]] == [
         (taint.key, taint.value, taint.effect) for taint in taints

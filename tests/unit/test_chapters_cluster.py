@@ -18,6 +18,7 @@ from hardway.chapters import (
     etcd_join,
     kubelet_join,
     kubelet_start,
+    kubelet_wait_bootstrap,
     mark_control_plane,
     token_cleanup,
     upload_config,
@@ -48,10 +49,11 @@ JOINING = (
     kubelet_start.KUBELET_START,
     etcd_join.ETCD_JOIN,
     control_plane.CONTROL_PLANE,
+    kubelet_wait_bootstrap.KUBELET_WAIT_BOOTSTRAP,
     wait_control_plane.WAIT_CONTROL_PLANE,
     mark_control_plane.MARK_CONTROL_PLANE,
 )
-WORKER = (kubelet_start.KUBELET_START,)
+WORKER = (kubelet_start.KUBELET_START, kubelet_wait_bootstrap.KUBELET_WAIT_BOOTSTRAP)
 
 CLUSTERS: dict[str, Callable[[], Cluster]] = {
     "lab": lab_cluster,

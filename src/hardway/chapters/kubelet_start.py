@@ -100,8 +100,6 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         ),
         why="it runs the static pods, and registers the node",
     )
-    if joining:
-        yield from kubelet_join.joined(cluster, node)
     yield Wait("kubelet-start/healthz", healthz(cluster), HEALTHZ_LIMIT)
 
 

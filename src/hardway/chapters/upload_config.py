@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import kubectl, on_node
-from hardway.chapters.kubelet_join import CRI_SOCKET_ANNOTATION
 from hardway.chapters.kubelet_start import kubelet_configuration
+from hardway.chapters.kubelet_wait_bootstrap import CRI_SOCKET_ANNOTATION
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, config_map, group, role, rule
 from hardway.model import Cluster, Node
 from hardway.steps import ApiObjects, Check, Command, Step

@@ -2,9 +2,9 @@
 # Serving certificates of the kubelets
 # Node: master-1.my-first-cluster.example.com
 # Article: chapter 13
-# First: chapter kubelet-start on master-2.my-first-cluster.example.com
-# First: chapter kubelet-start on master-3.my-first-cluster.example.com
-# First: chapter kubelet-start on worker-1.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on master-2.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on master-3.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on worker-1.my-first-cluster.example.com
 set -euo pipefail
 
 # approve-serving

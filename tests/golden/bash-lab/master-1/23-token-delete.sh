@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Tokens that have served
 # Node: master-1.my-first-cluster.example.com
-# First: chapter kubelet-start on master-2.my-first-cluster.example.com
-# First: chapter kubelet-start on master-3.my-first-cluster.example.com
-# First: chapter kubelet-start on worker-1.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on master-2.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on master-3.my-first-cluster.example.com
+# First: chapter kubelet-wait-bootstrap on worker-1.my-first-cluster.example.com
 set -euo pipefail
 
 # token-delete
