@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.harness import Harness, harness, is_root, say, write_cluster
+from e2e.harness import Harness, booted, is_root
 
 
 @dataclass
@@ -39,14 +39,8 @@ def watch_argv(seen: set[str], stop: threading.Event) -> None:
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A lab with booted nodes and nothing on them; gone afterwards."""
     assert is_root(), "the lab needs root"
-    folder = tmp_path_factory.mktemp("lab")
-    it = harness(write_cluster(folder, "test", "10.31.0"), "test")
-    it.lab.down()
-    try:
-        it.lab.up("auto", say)
+    with booted(tmp_path_factory.mktemp("lab"), "test", "10.31.0") as it:
         yield it
-    finally:
-        it.lab.down()
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardway.config import load
 from hardway.errors import HardwayError, LabError
 from hardway.lab.lab import Lab
+from hardway.lab.paths import locked
 from hardway.lab.spec import from_cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +106,22 @@ class Harness:
 def harness(file: Path, name: str) -> Harness:
     """The harness of a cluster file; the lab is not up yet."""
     return Harness(file, Lab(from_cluster(load(file), name)))
+
+
+@contextmanager
+def booted(folder: Path, name: str, network: str) -> Iterator[Harness]:
+    """A lab of this name with booted nodes and nothing on them; gone afterwards.
+
+    Two runs of the tests on one machine take turns, because there is one lab of a name.
+    """
+    it = harness(write_cluster(folder, name, network), name)
+    with locked(f"lab-{name}"):
+        it.lab.down()
+        try:
+            it.lab.up("auto", say)
+            yield it
+        finally:
+            it.lab.down()
 
 
 def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None:
