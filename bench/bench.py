@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from finish import finish_line  # noqa: E402
 
-from e2e.harness import Harness, booted  # noqa: E402
+from e2e.harness import Harness, booted, write_cluster  # noqa: E402
 from hardway.lab.gobuild import ensure_binaries  # noqa: E402
 
 MASTERS = frozenset({"master-1", "master-2", "master-3"})
@@ -136,7 +136,7 @@ def run_kubeadm(it: Harness) -> list[tuple[str, float]]:
 
 def bring_up(name: str, network: str, tool: str) -> list[tuple[str, float]]:
     """One fresh lab, prepared, and timed with one tool."""
-    with tempfile.TemporaryDirectory() as folder, booted(Path(folder), name, network) as it:
+    with tempfile.TemporaryDirectory() as folder, booted(write_cluster(Path(folder), name, network), name) as it:
         say(f"{tool}: preparing the nodes (not timed)")
         it.hardway("apply", "--until", PREPARED)
         if tool == "kubeadm":

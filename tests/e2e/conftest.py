@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.harness import Harness, booted, is_root
+from e2e.harness import Harness, booted, is_root, write_cluster
 
 
 @dataclass
@@ -39,7 +39,7 @@ def watch_argv(seen: set[str], stop: threading.Event) -> None:
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A lab with booted nodes and nothing on them; gone afterwards."""
     assert is_root(), "the lab needs root"
-    with booted(tmp_path_factory.mktemp("lab"), "test", "10.31.0") as it:
+    with booted(write_cluster(tmp_path_factory.mktemp("lab"), "test", "10.31.0"), "test") as it:
         yield it
 
 

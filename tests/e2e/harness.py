@@ -109,13 +109,13 @@ def harness(file: Path, name: str) -> Harness:
 
 
 @contextmanager
-def booted(folder: Path, name: str, network: str) -> Iterator[Harness]:
-    """A lab of this name with booted nodes and nothing on them; gone afterwards.
+def booted(file: Path, name: str) -> Iterator[Harness]:
+    """The lab of a cluster file with booted nodes and nothing on them; gone afterwards.
 
     Two runs of the tests on one machine take turns, because there is one lab of a name.
     """
-    it = harness(write_cluster(folder, name, network), name)
-    with locked(f"lab-{name}"):
+    it = harness(file, name)
+    with locked(f"tests-{name}"):
         it.lab.down()
         try:
             it.lab.up("auto", say)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.harness import Harness, booted, eventually, say
+from e2e.harness import Harness, booted, eventually, say, write_cluster
 
 pytestmark = pytest.mark.lab
 
@@ -22,7 +22,7 @@ NODES = {"master-1", "master-2", "master-3", "worker-1"}
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Harness]:
     """Booted nodes with nothing on them."""
-    with booted(tmp_path, "kill", "10.32.0") as it:
+    with booted(write_cluster(tmp_path, "kill", "10.32.0"), "kill") as it:
         yield it
 
 
