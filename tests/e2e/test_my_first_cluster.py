@@ -137,4 +137,8 @@ def test_ready_with_a_network(first: Harness) -> None:
     first.hardway("apply")
 
     eventually(lambda: first.ready_nodes() == NODES, 90, "all nodes to be Ready")
-    first.kubectl("wait --for=condition=Ready pod/first-pod --timeout=60s")
+    ready = "get pod first-pod -o 'jsonpath={.status.conditions[?(@.type==\"Ready\")].status}'"
+    try:
+        eventually(lambda: first.kubectl(ready) == "True", 60, "a pod on the new network to run")
+    except AssertionError as late:
+        raise AssertionError(first.kubectl("describe pod first-pod")) from late

@@ -105,7 +105,8 @@ COMPONENTS: tuple[Component, ...] = (
         CNI_BIN,
     ),
 )
-"""In the article's order; the CNI plugins are ours (network `bridge`)."""
+"""In the article's order. The CNI plugins are ours: for each pod containerd runs `loopback`, whatever the network is, and
+kubeadm's packages bring them along (kubernetes-cni)."""
 
 ON_WORKERS = ("runc", "containerd", "kubelet", "crictl", "kubeadm", "cni-plugins")
 

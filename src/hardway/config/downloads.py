@@ -36,7 +36,7 @@ def sources(inventory: Inventory, release: versions.Release) -> Mapping[str, Dow
     mirror = inventory.downloads.mirror.rstrip("/")
     found: dict[str, DownloadSource] = {}
     for name, version in pinned.items():
-        if name in inventory.downloads.skip or (name == "cni-plugins" and inventory.network.kind != "bridge"):
+        if name in inventory.downloads.skip:
             continue
         own = inventory.downloads.components.get(name)
         site = SITES[name].replace("https://", f"{mirror}/") if mirror else SITES[name]
