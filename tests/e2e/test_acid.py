@@ -168,6 +168,44 @@ def test_all_nodes_rebooted(cluster: Harness) -> None:
     assert json.loads(cluster.hardway("plan", "--json").stdout)["changes"] == []
 
 
+def test_a_worker_leaves_and_comes_back(cluster: Harness) -> None:
+    """Removed and reset: the cluster does not list it, nothing of the cluster is on it; added again: Ready."""
+    refused = cluster.hardway("node", "remove", "worker-1", check=False)
+    assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
+    # The pod `web` has no controller.
+    cluster.hardway("node", "remove", "worker-1", "--reset", "--force", "--yes")
+    assert cluster.ready_nodes() == MASTERS
+    folders = "/etc/kubernetes/pki /etc/kubernetes/manifests /var/lib/kubelet"
+    assert cluster.lab.exec("worker-1", f"find {folders} -mindepth 1 2>/dev/null || true") == ""
+    assert (
+        cluster.lab.exec(
+            "worker-1", "ctr -n k8s.io containers list -q; grep ' /var/lib/kubelet/' /proc/mounts || true"
+        )
+        == ""
+    )
+
+    cluster.hardway("node", "add", "worker-1", "--yes")
+    eventually(lambda: cluster.ready_nodes() == NODES, 60, "the worker to be Ready")
+
+
+def test_a_master_leaves_and_comes_back(cluster: Harness) -> None:
+    """The quorum is shown; two voters are left, and three again; nothing is left to change and every check says yes."""
+    first = cluster.hardway("node", "remove", "master-1", "--yes", check=False)
+    assert first.returncode == 6, "the first master stays"
+    done = cluster.hardway("node", "remove", "master-3", "--reset", "--yes")
+    assert "3 voters, quorum 2, 1 may fail; without this member: 2 voters, quorum 2, none may fail" in done.stderr
+    assert cluster.voters() == MASTERS - {"master-3"}
+    assert cluster.lab.exec("master-3", "find /var/lib/etcd -mindepth 1") == ""
+
+    # The inventory still names it, so a plain apply is as good as `node add`.
+    cluster.hardway("apply")
+    assert cluster.voters() == MASTERS
+    eventually(lambda: cluster.ready_nodes() == NODES, 60, "the master to be Ready")
+    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    assert json.loads(cluster.hardway("plan", "--json").stdout)["changes"] == []
+    cluster.hardway("check")
+
+
 def test_lab_leaves_nothing_behind(cluster: Harness) -> None:
     """`lab down` removes mounts, bridge, cgroups, processes and state."""
     found = cluster.lab.processes()

@@ -1,6 +1,7 @@
 """Apply: who waits for whom, what is told, and how it ends when something goes wrong."""
 
 import asyncio
+import dataclasses
 import re
 import stat
 import subprocess
@@ -127,6 +128,48 @@ def test_a_refusal_is_told_from_a_failure(tmp_path: Path) -> None:
 
     error = caught.value
     assert (error.exit_code, error.where, error.output) == (6, "master-1.example.com: bad", "another CA is there\n")
+
+
+def test_a_guard_that_refuses_stops_the_run_before_it_begins(tmp_path: Path) -> None:
+    """What may not be overwritten on one node leaves all the others as they are; the plan can still be looked at."""
+    world = World(tmp_path, workers=2)
+    guard = Check("the pods to stay", f"echo 'they would move'\nexit {REFUSED}\n")
+    stages = (
+        Stage(world.chapter("a", lambda m, n: [note(m, "one")]), everywhere),
+        Stage(
+            world.chapter("b", lambda m, n: [dataclasses.replace(command("move", "exit 1\n"), unless=guard)]), workers
+        ),
+    )
+
+    assert [c.reason for c in world.plan(*stages).pending if c.refused] == ["they would move"] * 2
+    with pytest.raises(Refused) as caught:
+        world.apply(*stages)
+    assert (caught.value.where, caught.value.output) == (
+        "worker-1.example.com: move",
+        "worker-2.example.com: they would move",
+    )
+    assert [machine.log() for machine in world.machines.values()] == [[]] * 3
+
+
+def test_no_second_cluster_beside_the_first(tmp_path: Path) -> None:
+    """A first master that lost its CA does not make another one while somebody belongs to the old."""
+    world = World(tmp_path, workers=1)
+    joined = world["worker-1"].root / "joined"
+    known = Check("the CA to be known", f"[ -e {joined} ] || {{ echo no; exit 1; }}\n")
+    stages = (
+        Stage(world.chapter("certs", lambda m, n: []), first_control_plane),
+        Stage(
+            world.chapter(
+                "discovery", lambda m, n: [dataclasses.replace(command("ca", "true\n"), unless=known, inputs=("ca",))]
+            ),
+            workers,
+        ),
+    )
+
+    assert len(world.plan(*stages).pending) == 1
+    joined.touch()
+    with pytest.raises(Refused, match="would begin a new cluster, while others belong to one: worker-1"):
+        world.plan(*stages)
 
 
 def test_a_wait_that_runs_out_says_why(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import PurePosixPath
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import CNI_BIN, UNITS
+from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
-from hardway.steps import Check, Directory, File, Service, Step
+from hardway.steps import Check, Command, Directory, File, Service, Step
+from hardway.steps.shell import quote
 
 CNI_CONFIG = "/etc/cni/net.d/10-hardway.conflist"
 ROUTES = "/etc/default/hardway-pod-routes/routes.sh"
@@ -78,6 +80,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if cluster.network.kind != "bridge":
         return
     yield Directory("network/cni", "/etc/cni/net.d")
+    yield _keep_the_share(cluster, node)
     yield File(
         "network/cni/config", CNI_CONFIG, cni_config(node), why="with it the kubelet reports the node as Ready"
     )
@@ -91,6 +94,27 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         (ROUTES_UNIT,),
         (ROUTES, f"{UNITS}/{ROUTES_UNIT}"),
         why="a route that is there already is replaced by itself",
+    )
+
+
+def _keep_the_share(cluster: Cluster, node: Node) -> Command:
+    """Shares follow the order of the inventory, so a node that leaves the middle of the list would move all others."""
+    conf = quote(f"{cluster.paths.kubernetes}/kubelet.conf")
+    check = (
+        f"[ -s {conf} ] || exit 0\n"
+        f'old="$(sed -n \'s/.*"subnet": "\\(.*\\)".*/\\1/p\' {CNI_CONFIG} 2>/dev/null)"\n'
+        f'if [ -n "$old" ] && [ "$old" != {quote(node.pod_cidr)} ]; then\n'
+        '  echo "its pods have addresses of $old: podCIDR: $old in its entry keeps them"\n'
+        f"  exit {REFUSED}\nfi\n"
+    )
+    return Command(
+        "network/pod-cidr",
+        f"move the pods of this node to {node.pod_cidr}",
+        f"(\n{check})\n",
+        Check(f"no pods here with other addresses than those of {node.pod_cidr}", check),
+        # It only asks, as its guard does.
+        idempotent=True,
+        why="running pods keep their addresses, and nobody would find them any more",
     )
 
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hardway.cli import apply, chapters, check, lab, plan, render, ui
+from hardway.cli import apply, chapters, check, lab, node, plan, render, reset, ui
 from hardway.errors import HardwayError
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app.command()(plan.plan)
 app.command()(apply.apply)
 app.command()(check.check)
 app.command()(chapters.chapters)
+app.command()(reset.reset)
+app.add_typer(node.app, name="node")
 app.add_typer(render.app, name="render")
 app.add_typer(lab.app, name="lab")
 

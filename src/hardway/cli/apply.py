@@ -61,7 +61,7 @@ def apply(
     saved = _saved(plan) if plan else None
     changed, finished = asyncio.run(_apply(cluster, select(from_, until, only), node or [], saved))
     if json:
-        ui.as_json({"changed": changed, "stages": [_as_data(stage) for stage in finished]})
+        ui.as_json({"changed": changed, "stages": [stage_data(stage) for stage in finished]})
         return
     if changed == 0:
         ui.say("nothing to change")
@@ -72,7 +72,8 @@ def apply(
     ui.say(f"      on {first.name}: kubectl --kubeconfig {cluster.paths.kubernetes}/admin.conf get nodes")
 
 
-def _as_data(stage: StageDone) -> dict[str, Any]:
+def stage_data(stage: StageDone) -> dict[str, Any]:
+    """A finished stage for `--json`."""
     return {
         "node": stage.node,
         "chapter": stage.chapter,

@@ -69,6 +69,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     out.print(grid, crop=False)
 
 
+OUTLINE = 8
+"""Steps that are told one by one, of a node or of a whole plan."""
+
 _SIGN = {Status.SAME: " ", Status.CHANGE: "~", Status.KNOWN_AFTER: "?"}
 
 
@@ -99,6 +102,21 @@ def _change(change: Change, diffs: bool) -> None:
         for line in change.diff:
             color = {"+": "green", "-": "red"}.get(line[:1])
             out.print("      " + line, style=color, markup=False)
+
+
+def outline(value: Plan) -> None:
+    """A plan in a few lines: its titles in their order or, where it is much, what is due on each node."""
+    if len(value.pending) <= OUTLINE:
+        for change in sorted(value.pending, key=lambda change: change.item.stage):
+            say(f"{change.item.node}: {title(change.item.primitive)}")
+        return
+    for node in dict.fromkeys(change.item.node for change in value.pending):
+        mine = [change.item for change in value.pending if change.item.node == node]
+        if len(mine) <= OUTLINE:
+            for item in mine:
+                say(f"{node}: {title(item.primitive)}")
+        else:
+            say(f"{node}: {len(mine)} steps: {', '.join(dict.fromkeys(item.chapter for item in mine))}")
 
 
 def answers(values: Sequence[Answer]) -> None:

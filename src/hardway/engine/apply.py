@@ -87,12 +87,13 @@ class _Run:
 async def apply(session: Session, plan: Plan, stages: Sequence[Stage], listener: Listener) -> int:
     """Carry out the plan of this session and return the number of changes.
 
-    StepFailed names node and step, Unreachable a node that was lost twice. Cancelled, it tells what still runs.
+    StepFailed and Refused name node and step, Unreachable a node that was lost twice. Cancelled, it tells what still runs.
     """
     grouped: dict[Key, list[Change]] = {}
     for change in plan.changes:
         grouped.setdefault(change.item.key, []).append(change)
     run = _Run(session, tuple(stages), plan.units, {key: tuple(mine) for key, mine in grouped.items()}, listener)
+    planning.permit(plan)
     inputs.mint_missing(session, plan)
     try:
         await at_once(_guarded_walk(run, node) for node in session.nodes)

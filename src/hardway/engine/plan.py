@@ -9,7 +9,7 @@ from typing import Any
 from hardway.engine.probe import Answer, Answers, FileState
 from hardway.engine.schedule import Key, Unit, ordered
 from hardway.engine.script import sha256
-from hardway.errors import Refused
+from hardway.errors import REFUSED, Refused
 from hardway.model import Cluster
 from hardway.steps import Await, Primitive, Run, Write, lower_all
 from hardway.steps.shell import INPUTS, input_file, octal
@@ -54,6 +54,8 @@ class Change:
     """State of the file afterwards; for a Run the hash of its script."""
     forced: bool = False
     """Due although its check may be content: a file that it watches changes."""
+    refused: bool = False
+    """Its check says that carrying on would overwrite what must not be overwritten."""
 
     @property
     def is_due(self) -> bool:
@@ -108,6 +110,17 @@ def agree(saved: Mapping[str, Any], fresh: Plan) -> None:
             "the nodes are not as they were when the plan was made",
             output="\n".join(lines),
             hint="make the plan again, and look at what is different",
+        )
+
+
+def permit(plan: Plan) -> None:
+    """Refused, before anything is changed anywhere, when a check of the plan says that it must not be."""
+    if refused := [change for change in plan.changes if change.refused]:
+        raise Refused(
+            f"this would {title(refused[0].item.primitive)}: {refused[0].reason}",
+            f"{refused[0].item.node}: {refused[0].item.primitive.step}",
+            output="\n".join(f"{change.item.node}: {change.reason}" for change in refused[1:]),
+            hint="nothing was changed",
         )
 
 
@@ -216,6 +229,8 @@ def _compare_run(item: Item, run: Run, answer: Answer, changed: set[str], earlie
     script = f"sha256:{sha256(run.script.encode())}"
     touched = sorted(path for path in changed if watches(run, path))
     files = [path for path in touched if not path.startswith(INPUTS)]
+    if answer.code == REFUSED:
+        return Change(item, Status.CHANGE, answer.reason, new=script, refused=True)
     if files:
         return Change(item, Status.CHANGE, f"{', '.join(files)} changes", new=script, forced=True)
     if answer.owed:

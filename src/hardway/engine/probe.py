@@ -28,7 +28,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a check said: 0 is yes, 1 is no, anything else means that it could not tell."""
+    """What a check said: 0 is yes, 1 is no, REFUSED a no that stops the run, anything else that it could not tell."""
 
     code: int
     reason: str = ""

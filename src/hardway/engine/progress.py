@@ -12,6 +12,7 @@ from hardway.errors import REFUSED, HardwayError, Refused, StepFailed
 from hardway.model import Node
 from hardway.steps import Await, Run
 from hardway.steps.shell import INPUTS
+from hardway.workflows.leave import CHAPTERS
 
 
 class Progress:
@@ -87,20 +88,25 @@ def failure(node: Node, change: Change, code: str, output: str) -> HardwayError:
     """What is said of a step that failed."""
     primitive = change.item.primitive
     where = f"{node.name}: {primitive.step}"
+    again = f"hardway apply --only {change.item.chapter} --node {node.host_name}"
+    if change.item.chapter in CHAPTERS:
+        again = ""
     if isinstance(primitive, Await):
         return StepFailed(
             f"gave up waiting for {primitive.check.name} after {primitive.limit:g} s",
             where,
-            command=f"hardway apply --only {change.item.chapter} --node {node.host_name}",
+            command=again,
             output=output,
             hint=primitive.check.hint or "look at the journal of the node: journalctl -e",
         )
     if isinstance(primitive, Run) and code == str(REFUSED):
+        said, _, hint = output.partition("hint: ")
         return Refused(
             f"refuses to {title(primitive)}",
             where,
-            output=output,
-            hint="nothing was overwritten: look at what is there, and move it away only if nobody needs it",
+            output=said,
+            hint=hint.strip()
+            or "nothing was overwritten: look at what is there, and move it away if nobody needs it",
         )
     hint = "mend the cause and run the same command again: it continues where it stopped"
     if isinstance(primitive, Run) and primitive.inputs:
@@ -108,7 +114,7 @@ def failure(node: Node, change: Change, code: str, output: str) -> HardwayError:
     return StepFailed(
         f"could not {title(primitive)} (exit code {code})",
         where,
-        command=f"hardway apply --only {change.item.chapter} --node {node.host_name}",
+        command=again,
         output=output,
         hint=hint,
     )

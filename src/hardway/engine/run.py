@@ -15,7 +15,7 @@ from hardway.engine.events import Listener, LockWaiting, NodeConnected, NodeLost
 from hardway.engine.plan import Plan
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect, Transport, open_transport
-from hardway.errors import HardwayError, Locked, StepFailed, Unreachable
+from hardway.errors import HardwayError, Locked, Refused, StepFailed, Unreachable
 from hardway.model import Cluster, Facts, Node
 from hardway.steps import Primitive, Run
 from hardway.workflows.inputs import find
@@ -186,10 +186,29 @@ async def make_plan(session: Session, stages: Sequence[Stage], selection: Select
 
     await at_once(one(node) for node in session.nodes)
     plan = Plan(planning.compare(units, everything, answers), units)
+    _refuse_a_second_cluster(session, plan)
     lacking = set(named(change.item.primitive for change in plan.pending)) - set(session.inputs)
     if lacking and first and first[0] not in session.nodes:
         await read_inputs(session, sorted(lacking))
     return plan
+
+
+def _refuse_a_second_cluster(session: Session, plan: Plan) -> None:
+    """A first master without a CA would make one; not while others belong to a cluster that has another."""
+    first = session.cluster.control_planes[:1]
+    if not first or first[0] not in session.nodes or "ca" in session.inputs:
+        return
+    belong = dict.fromkeys(
+        change.item.node
+        for change in plan.changes
+        if not change.is_due and isinstance(run := change.item.primitive, Run) and "ca" in run.inputs
+    )
+    if belong:
+        raise Refused(
+            f"it has no CA and would begin a new cluster, while others belong to one: {', '.join(belong)}",
+            first[0].name,
+            hint="list another master first in the Inventory, and this one joins; or reset the others, too",
+        )
 
 
 async def read_inputs(session: Session, names: Sequence[str]) -> None:

@@ -36,6 +36,8 @@ class Selection:
     first: str = ""
     last: str = ""
     only: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    """Nodes for which `only` does not count: all their chapters are meant."""
 
 
 def units(
@@ -74,7 +76,7 @@ def _selected(stages: Sequence[Stage], keys: set[Key], selection: Selection) -> 
             known = ", ".join(dict.fromkeys(names))
             raise UsageError(f"there is no chapter `{name}`", hint=f"the chapters are: {known}")
     if selection.only:
-        return {(number, node) for number, node in keys if names[number] in selection.only}
+        return {(number, node) for number, node in keys if names[number] in selection.only or node in selection.whole}
     kept = set()
     for number, node in keys:
         # A chapter that stands in several workflows is meant where this node has it.

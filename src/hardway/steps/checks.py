@@ -17,7 +17,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """Shell text that exits 0 for yes and 1 for no and prints one line of reason for a no."""
+    """Shell text that exits 0 for yes and 1 for no and prints one line of reason for a no.
+
+    A guard may exit with `errors.REFUSED` instead of 1: then nothing of the plan is carried out.
+    """
 
     name: str
     """Completes the sentence `waiting for …`, e.g. `the API server to be ready`."""

@@ -7,6 +7,17 @@ set -euo pipefail
 # make the directory /etc/cni/net.d
 install -d -m 0755 -o root -g root /etc/cni/net.d
 
+# network/pod-cidr
+# move the pods of this node to 10.244.3.0/24: running pods keep their addresses, and nobody would find them any more
+(
+[ -s /etc/kubernetes/kubelet.conf ] || exit 0
+old="$(sed -n 's/.*"subnet": "\(.*\)".*/\1/p' /etc/cni/net.d/10-hardway.conflist 2>/dev/null)"
+if [ -n "$old" ] && [ "$old" != 10.244.3.0/24 ]; then
+  echo "its pods have addresses of $old: podCIDR: $old in its entry keeps them"
+  exit 106
+fi
+)
+
 # network/cni/config
 # with it the kubelet reports the node as Ready
 install -m 0644 /dev/stdin /etc/cni/net.d/10-hardway.conflist <<'EOF'
