@@ -17,6 +17,7 @@ from hardway.chapters.objects import (
     service_account,
     service_account_object,
 )
+from hardway.chapters.static_pods import env
 from hardway.chapters.upload_config import HASH_ANNOTATION, component_hash
 from hardway.model import Cluster, Document, Node, freeze_document
 from hardway.steps import ApiObjects, Step
@@ -73,7 +74,10 @@ def _daemon_set(cluster: Cluster) -> Document:
             "--config=/var/lib/kube-proxy/config.conf",
             "--hostname-override=$(NODE_NAME)",
         ],
-        "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "env": [
+            {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            *env(cluster.proxy.environment),
+        ],
         "resources": {},
         "securityContext": {"privileged": True},
         "volumeMounts": [

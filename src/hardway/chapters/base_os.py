@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hardway.chapters import proxy
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node, OsFamily
 from hardway.steps import Check, Command, Packages, Step
@@ -51,11 +52,13 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         idempotent=True,
         why="host name, node name and etcd member name are one: then no override is needed anywhere",
     )
+    yield from proxy.steps(cluster)
     if wanted := packages(node):
         yield Packages(
             "base-os/packages",
             wanted,
             node.facts.os_family,
+            proxy.env_file(cluster),
             why="the kubelet calls conntrack, socat and iptables; the chapters call jq, curl and openssl",
         )
 

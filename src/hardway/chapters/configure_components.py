@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from hardway.chapters import toml
+from hardway.chapters import registries, toml
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import BIN, UNITS, components
+from hardway.chapters.proxy import env_file
 from hardway.model import Cluster, Document, Node, Value, freeze_document, thaw
 from hardway.steps import Check, Command, Directory, File, Service, Step
 from hardway.steps.shell import quote
@@ -75,7 +76,7 @@ def cri_settings(cluster: Cluster) -> Document:
         "containerd": {
             "runtimes": {"runc": {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}}
         },
-        "registry": {"config_path": "/etc/containerd/certs.d/"},
+        "registry": {"config_path": f"{registries.CERTS}/"},
     }
     return freeze_document({"version": 2, "plugins": {CRI: _merge(ours, thaw(cluster.containerd))}})
 
@@ -109,7 +110,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 
 
 def _containerd(cluster: Cluster, installed: bool) -> Iterator[Step]:
-    for folder in ("/etc/containerd", "/etc/containerd/conf.d", "/etc/containerd/certs.d"):
+    for folder in ("/etc/containerd", "/etc/containerd/conf.d", registries.CERTS):
         yield Directory(f"configure-components/containerd{folder.removeprefix('/etc/containerd')}", folder)
     main: dict[str, Value] = {"version": 2, "imports": ("/etc/containerd/conf.d/*.toml",)}
     yield File(
@@ -132,10 +133,22 @@ def _containerd(cluster: Cluster, installed: bool) -> Iterator[Step]:
             CONTAINERD_UNIT,
             why="containers outlive a restart of containerd (KillMode) and have cgroups of their own (Delegate)",
         )
+    yield from registries.steps(cluster)
+    read = [CONTAINERD_CONFIG, CRI_CONFIG, unit]
+    if proxies := env_file(cluster):
+        drop_in = f"{UNITS}/containerd.service.d/10-proxy.conf"
+        yield Directory("configure-components/containerd/drop-ins", str(PurePosixPath(drop_in).parent))
+        yield File(
+            "configure-components/containerd/proxy",
+            drop_in,
+            f"[Service]\nEnvironmentFile=-{proxies}\n",
+            why="images are pulled through the proxy",
+        )
+        read += [drop_in, proxies]
     yield Service(
         "configure-components/containerd/start",
         ("containerd.service",),
-        (CONTAINERD_CONFIG, CRI_CONFIG, unit),
+        tuple(read),
         why="it reads its configuration when it starts",
     )
 

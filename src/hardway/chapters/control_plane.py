@@ -77,6 +77,7 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
                 f"{_bracketed(node.address)}:{node.bind_port}"
             )
         },
+        environment=cluster.proxy.environment,
     )
 
 
@@ -123,6 +124,7 @@ def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
             "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
         },
         {"cpu": "200m"},
+        environment=cluster.proxy.environment,
     )
 
 
@@ -148,6 +150,7 @@ def kube_scheduler(cluster: Cluster, node: Node) -> Document:
             "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
         },
         {"cpu": "100m"},
+        environment=cluster.proxy.environment,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import BIN, UNITS, Component, components
+from hardway.chapters.proxy import env_file
 from hardway.model import Cluster, DownloadSource, Node
 from hardway.steps import Check, Directory, File, Service, Step
 from hardway.steps.shell import for_each, words
@@ -75,8 +76,9 @@ def script(component: Component, source: DownloadSource, arch: str) -> str:
     )
 
 
-def unit(component: Component) -> str:
-    """NAME-install.service; unlike the article's it waits for the network that it needs."""
+def unit(component: Component, environment: str = "") -> str:
+    """NAME-install.service; unlike the article's it waits for the network that it needs. `environment`: proxies' file."""
+    proxies = f"EnvironmentFile=-{environment}\n" if environment else ""
     return (
         "[Unit]\n"
         f"Description=Install and update {component.name}\n"
@@ -85,6 +87,7 @@ def unit(component: Component) -> str:
         "[Service]\n"
         "Type=oneshot\n"
         f"EnvironmentFile=-{component.folder}/download.env\n"
+        f"{proxies}"
         f"ExecStart={component.folder}/download-script.sh\n"
         "RemainAfterExit=yes\n"
         "[Install]\n"
@@ -111,7 +114,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         yield File(
             f"{step}/unit",
             f"{UNITS}/{component.unit}",
-            unit(component),
+            unit(component, env_file(cluster)),
             why="a machine whose binary is lost gets it again at boot",
         )
     if wanted:

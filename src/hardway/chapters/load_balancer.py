@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.proxy import env_file
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, File, Packages, Step
 
@@ -68,7 +69,13 @@ def accepts(cluster: Cluster, node: Node) -> Check:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    yield Packages("load-balancer/packages", ("haproxy",), node.facts.os_family, why="it balances TCP, and is small")
+    yield Packages(
+        "load-balancer/packages",
+        ("haproxy",),
+        node.facts.os_family,
+        env_file(cluster),
+        why="it balances TCP, and is small",
+    )
     yield File(
         "load-balancer/config", CONFIG, haproxy(cluster), why="one address for the API, whichever master lives"
     )

@@ -67,6 +67,7 @@ def pod(
     requests: Mapping[str, str],
     annotations: Mapping[str, str] | None = None,
     *,
+    environment: Mapping[str, str] | None = None,
     sort_mounts: bool = True,
 ) -> Document:
     """A static pod of kube-system with host network and the highest priority."""
@@ -80,8 +81,10 @@ def pod(
     }
     if annotations:
         metadata["annotations"] = dict(annotations)
+    variables = {"env": env(environment)} if environment else {}
     container: dict[str, Any] = {
         "command": [name, *command],
+        **variables,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "name": name,
@@ -105,6 +108,11 @@ def pod(
             "status": {},
         }
     )
+
+
+def env(environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """Variables of a container. kubeadm writes them in no particular order."""
+    return [{"name": name, "value": environment[name]} for name in sorted(environment)]
 
 
 def _mount(volume: HostVolume) -> dict[str, Any]:

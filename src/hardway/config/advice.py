@@ -29,6 +29,10 @@ def _advice(cluster: Cluster) -> Iterator[str]:
         yield f"kubelets use cgroup driver {driver}, containerd systemd: containerd.cri of the Inventory can change it"
     if cluster.kubelet_configuration.get("serverTLSBootstrap") is True and not cluster.approve_serving_certificates:
         yield "nobody here approves the kubelets' serving certificates: until somebody does, logs and exec fail"
+    for registry in cluster.registries:
+        for mirror in registry.mirrors:
+            if mirror.skip_verify or mirror.url.startswith("http://"):
+                yield f"images of {registry.host} come through {mirror.url} unverified: whoever answers there chooses them"
     mixed = [node.host_name for node in cluster.nodes if {Role.LOAD_BALANCER, Role.CONTROL_PLANE} <= node.roles]
     if mixed:
         yield f"the balancer on {', '.join(mixed)} goes down with the master"

@@ -21,6 +21,16 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
         if reason:
             yield document.problem(("files", path), f"`{name}` cannot be read: {reason}")
         sources.files[path] = text
+    for host, registry in sources.inventory.containerd.registries.items():
+        for number, mirror in enumerate(registry.mirrors):
+            if mirror.ca:
+                place = ("containerd", "registries", host, "mirrors", number, "ca")
+                text, reason = _text(folder / mirror.ca)
+                if reason:
+                    yield document.problem(place, f"`{mirror.ca}` cannot be read: {reason}")
+                elif "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY-----" in text:
+                    yield document.problem(place, f"`{mirror.ca}` does not hold certificates in PEM, and only them")
+                sources.certificates[mirror.ca] = text
     for number, name in enumerate(sources.inventory.manifests):
         yield from _manifest(sources, document, number, name, folder)
 

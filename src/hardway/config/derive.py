@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from hardway import versions
-from hardway.config import cluster_configuration, downloads, kube_proxy, kubelet
+from hardway.config import cluster_configuration, downloads, kube_proxy, kubelet, supply
 from hardway.config import kubeadm as api
 from hardway.config.durations import seconds
 from hardway.config.nodes import nodes, pod_network
@@ -68,6 +68,8 @@ def derive(sources: Sources) -> Cluster:
         kube_proxy_configuration_given="KubeProxyConfiguration" in sources.documents,
         downloads=downloads.sources(inventory, release),
         containerd=freeze_document(inventory.containerd.cri),
+        registries=supply.registries(sources),
+        proxy=supply.proxy(sources, networking, endpoint.host, pod_network(sources), members),
         files=MappingProxyType(dict(sources.files)),
         network=Network(inventory.network.kind, pod_network(sources)),
         balancer=Balancer(_front(sources, members), inventory.load_balancer.port),

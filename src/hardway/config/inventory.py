@@ -73,11 +73,44 @@ class Downloads(Strict):
     components: dict[Component, Download] = Field(default_factory=dict)
 
 
+def _pull_and_resolve() -> list[Literal["pull", "resolve"]]:
+    return ["pull", "resolve"]
+
+
+class RegistryMirror(Strict):
+    """A mirror of a registry, as containerd's hosts.toml has it."""
+
+    url: str
+    ca: str = ""
+    """File beside cluster.yaml."""
+    capabilities: list[Literal["pull", "resolve"]] = Field(default_factory=_pull_and_resolve, min_length=1)
+    override_path: bool = False
+    skip_verify: bool = False
+
+
+class Registry(Strict):
+    """How images of one registry are fetched."""
+
+    mirrors: list[RegistryMirror] = Field(min_length=1)
+    fallback: bool = True
+
+
 class Containerd(Strict):
     """containerd."""
 
     cri: dict[str, Any] = Field(default_factory=dict)
     """Settings of the CRI plugin that are merged into ours."""
+    registries: dict[str, Registry] = Field(default_factory=dict)
+    """Registry's host to its mirrors."""
+
+
+class Proxy(Strict):
+    """HTTP proxies of the machines."""
+
+    http: str = ""
+    https: str = ""
+    no_proxy: list[str] = Field(default_factory=list)
+    """Added to what the cluster needs."""
 
 
 class PodNetwork(Strict):
@@ -103,6 +136,7 @@ class Inventory(TypeMeta):
     ssh: Ssh = Field(default_factory=Ssh)
     downloads: Downloads = Field(default_factory=Downloads)
     containerd: Containerd = Field(default_factory=Containerd)
+    proxy: Proxy = Field(default_factory=Proxy)
     network: PodNetwork = Field(default_factory=PodNetwork)
     load_balancer: LoadBalancer = Field(default_factory=LoadBalancer)
     files: dict[str, str] = Field(default_factory=dict)

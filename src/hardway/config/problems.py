@@ -8,12 +8,13 @@ from hardway.errors import UsageError
 SECRET_FIELDS = ("token", "certificateKey", "tlsBootstrapToken")
 _SECRET = re.compile(
     rf"\b(?:{'|'.join(SECRET_FIELDS)})['\"]?\s*:\s*(?P<value>[^,}}\s#]+)"
+    r"|(?<=://)(?P<login>[^/@\s]+)(?=@)"
     r"|(?P<token>\b[a-z0-9]{6}\.[a-z0-9]{16}\b)|(?P<key>\b[0-9a-fA-F]{64}\b)"
 )
 
 
 def hidden(line: str) -> str:
-    """A line of the user's file without the tokens and keys in it; everything stays at its column."""
+    """A line of the user's file without the tokens, keys and logins of URLs in it; everything stays at its column."""
 
     def stars(found: re.Match[str]) -> str:
         secret = found[found.lastgroup or 0]

@@ -31,6 +31,10 @@ FEATURES = {
     "WaitForAllControlPlaneComponents": False,
 }
 """kubeadm's feature gates with their defaults; what is built here is the default of each."""
+INSTEAD = {
+    "RootlessControlPlane": "remove it: static pods run as root here, as kubeadm's do by default",
+    "PublicKeysECDSA": "remove it: keys are RSA here, as kubeadm's are by default",
+}
 NEUTRAL_FEATURES = ("UpgradeAddonsBeforeControlPlane", "WaitForAllControlPlaneComponents")
 """Both settings lead to the same files and objects."""
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -92,7 +96,11 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
         if name not in FEATURES:
             yield about.problem(path, f"unknown feature gate `{name}`", did_you_mean(name, FEATURES))
         elif enabled != FEATURES[name] and name not in NEUTRAL_FEATURES:
-            yield about.problem(path, f"hardway builds clusters with {name}={str(FEATURES[name]).lower()} only")
+            yield about.problem(
+                path,
+                f"hardway builds clusters with {name}={str(FEATURES[name]).lower()} only",
+                INSTEAD.get(name, "remove it: that is its default"),
+            )
 
 
 def is_endpoint(text: str) -> bool:

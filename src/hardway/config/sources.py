@@ -16,6 +16,8 @@ class Sources:
     documents: dict[str, SourceDocument] = field(default_factory=dict)
     parsed: dict[str, api.TypeMeta] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    certificates: dict[str, str] = field(default_factory=dict)
+    """CA files of registries' mirrors: name in the Inventory to content."""
     manifests: list[Document] = field(default_factory=list)
 
     @property

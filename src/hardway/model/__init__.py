@@ -5,7 +5,6 @@ from hardway.model.cluster import (
     Balancer,
     Cluster,
     Component,
-    DownloadSource,
     Endpoint,
     EtcdLocal,
     HostVolume,
@@ -14,6 +13,7 @@ from hardway.model.cluster import (
     Paths,
 )
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
 from hardway.model.value import Document, Value, freeze, freeze_document, thaw
 
 __all__ = [
@@ -33,7 +33,10 @@ __all__ = [
     "Node",
     "OsFamily",
     "Paths",
+    "Proxy",
     "Registration",
+    "Registry",
+    "RegistryMirror",
     "Role",
     "Ssh",
     "Taint",

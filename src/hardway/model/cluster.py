@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from hardway.model.node import Node, Role
+from hardway.model.supply import DownloadSource, Proxy, Registry
 from hardway.model.value import Document
 from hardway.versions import Release
 
@@ -95,17 +96,6 @@ class EtcdLocal:
 
 
 @dataclass(frozen=True)
-class DownloadSource:
-    """Where chapter 8 fetches one component from (the article's download.env)."""
-
-    version: str
-    repository: str
-    """URL below which the release site's own layout begins."""
-    sha256: str = ""
-    """Pinned checksum of the downloaded file; empty: the source's own checksum file is used."""
-
-
-@dataclass(frozen=True)
 class Network:
     """The pod network: `none`, or `bridge` (CNI bridge plugin with static routes between the nodes)."""
 
@@ -164,6 +154,9 @@ class Cluster:
     """Component name to source; a component that is missing here is not installed by chapter 8."""
     containerd: Document = field(default_factory=lambda: MappingProxyType({}))
     """Extra settings of containerd's CRI plugin, merged into the one file of chapter 9."""
+    registries: tuple[Registry, ...] = ()
+    """Registries whose images come through mirrors."""
+    proxy: Proxy = field(default_factory=Proxy)
     files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """User files for control-plane nodes (path to content), e.g. the audit policy."""
     network: Network = field(default_factory=Network)

@@ -21,6 +21,7 @@ from hardway.parity.certificates import Surroundings, now
 from hardway.parity.documents import Documents
 from hardway.renderers import sandbox
 from hardway.renderers.files import Entry, Kind, Tree, contents, file
+from hardway.steps.shell import quote
 
 CONFIG = "/root/kubeadm.yaml"
 
@@ -115,16 +116,23 @@ class Oracle:
         node = self.cluster.first_control_plane
         skipped = ",".join(("preflight", *documents.skipped(self.documents)))
         start = {CONFIG: file(documents.for_init(self.documents, node), 0o600)}
-        script = f"kubeadm init --dry-run --upload-certs --config {CONFIG} --skip-phases {skipped}\n"
+        script = (
+            f"{self._environment}kubeadm init --dry-run --upload-certs --config {CONFIG} --skip-phases {skipped}\n"
+        )
         begun = now()
         done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
         return (*NOT_SHOWN, *parse(done.output)), Made(_dry_files(done.tree), begun, now())
+
+    @property
+    def _environment(self) -> str:
+        """What somebody behind a proxy exports before running kubeadm, which copies it into static pods."""
+        return "".join(f"export {name}={quote(text)}\n" for name, text in self.cluster.proxy.environment.items())
 
     def _machine(self, node: Node) -> sandbox.Machine:
         return sandbox.machine(node, {"kubeadm": self.kubeadm})
 
     def _phases(self, node: Node, text: str, phases: tuple[str, ...], start: Tree | None = None) -> Made:
-        script = "".join(f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases)
+        script = self._environment + "".join(f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases)
         begun = now()
         done = sandbox.run(self._machine(node), script, {**(start or {}), CONFIG: file(text, 0o600)}, what="kubeadm")
         return Made(done.tree, begun, now())

@@ -17,7 +17,9 @@ def flatten(value: Any, name: str = "") -> Fields:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes) and value:
         names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
         named = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
-        fields = {f"{name}.order": " ".join(str(n) for n in names)} if named else {}
+        # kubeadm writes variables in the order of a Go map, which is another one each time.
+        ordered = sorted(map(str, names)) if name.endswith(".env") else map(str, names)
+        fields = {f"{name}.order": " ".join(ordered)} if named else {}
         for number, item in enumerate(value):
             fields |= flatten(item, f"{name}[{names[number] if named else number}]")
         return fields

@@ -116,6 +116,9 @@ def _directory(step: Directory) -> Run:
 def _packages(step: Packages) -> Run:
     names = words(step.names)
     title = f"install {', '.join(step.names)}"
+    settings = (
+        f"set -a\n# shellcheck source=/dev/null\n. {quote(step.environment)}\nset +a\n" if step.environment else ""
+    )
     if step.family is OsFamily.DEBIAN:
         script = (
             "export DEBIAN_FRONTEND=noninteractive\n"
@@ -140,7 +143,14 @@ def _packages(step: Packages) -> Run:
             + 'dnf install -q -y "${missing[@]}"\n'
         )
         probe = f"rpm -q --quiet --whatprovides {names}\n"
-    return Run(step.id, title, script, Check(f"{', '.join(step.names)} to be installed", probe), True, why=step.why)
+    return Run(
+        step.id,
+        title,
+        settings + script,
+        Check(f"{', '.join(step.names)} to be installed", probe),
+        True,
+        why=step.why,
+    )
 
 
 def _service(step: Service) -> Run:

@@ -40,6 +40,8 @@ class Packages:
     id: str
     names: tuple[str, ...]
     family: OsFamily
+    environment: str = ""
+    """Path of a file with variables for the package manager, such as proxies."""
     why: str = ""
 
 
