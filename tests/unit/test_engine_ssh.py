@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from engine_nodes import Machine, World, note
+from hardway.engine import trust
 from hardway.engine.apply import apply
 from hardway.engine.events import Event, NodeLost
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.ssh import known_hosts
-from hardway.errors import Unreachable
+from hardway.errors import Refused, Unreachable
 from hardway.model import Cluster, Node, Ssh
 from hardway.steps import Step
 from hardway.workflows.stage import Stage, everywhere
@@ -141,7 +143,7 @@ def test_an_unknown_host_key_is_not_trusted(site: Site, transport: str) -> None:
         site.run(site.cluster(transport), stage)
 
     assert "host key is not trusted" in caught.value.render()
-    assert "ssh-keyscan" in caught.value.hint
+    assert "hardway trust" in caught.value.hint
     assert all(machine.log() == [] for machine in site.world.machines.values())
 
 
@@ -206,3 +208,79 @@ def test_a_lost_link_costs_one_probe(site: Site, transport: str) -> None:
 
     assert [machine.log() for machine in site.world.machines.values()] == [["one", "cut", "two"]] * 2
     assert [event.node for event in told if isinstance(event, NodeLost)] == ["worker-1.example.com"]
+
+
+def settle(cluster: Cluster, *fingerprints: str) -> list[tuple[str, str, str]]:
+    """What `hardway trust --yes` does: node, host and state of every key."""
+    told = []
+    for level in trust.levels(cluster.nodes):
+        keys = asyncio.run(trust.scan(level))
+        trust.refuse_changed(keys)
+        trust.add(trust.pick(keys, fingerprints))
+        told += [(key.target.node.split(".")[0], key.pattern, str(key.trust)) for key in keys]
+    return told
+
+
+def fingerprint(key: Path) -> str:
+    done = subprocess.run(["ssh-keygen", "-l", "-f", key], capture_output=True, text=True, check=True)
+    return done.stdout.split()[1]
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+def test_trust_adds_the_keys_of_jump_hosts_first(site: Site, transport: str) -> None:
+    """Before nobody is believed, afterwards both transports work; the second time all is known."""
+    known = site.root / "new/known"
+    site.configure(known=str(known))
+    cluster = site.cluster(transport, ("one", "behind"))
+    hosts = {alias: f"[127.0.0.1]:{site.ports[alias]}" for alias in ("one", "two")}
+
+    # Host `one` is a node and the way to another: it is settled once, and the host behind it afterwards.
+    assert settle(cluster) == [("master-1", hosts["one"], "new"), ("worker-1", hosts["two"], "new")]
+    stage = Stage(site.world.chapter("a", lambda m, n: [note(m, "one")]), everywhere)
+    assert site.run(cluster, stage) == 2
+    assert {state for _, _, state in settle(cluster)} == {"known"}
+    assert known.stat().st_mode & 0o777 == 0o600
+    assert sorted(known.read_text().splitlines()) == sorted(site.known.read_text().splitlines())
+
+
+def test_trust_refuses_a_changed_key(site: Site) -> None:
+    """Loudly, with the line to type, and nothing is added for anybody."""
+    site.known.write_text("")
+    keygen(site.root / "other")
+    other = (site.root / "other.pub").read_text()
+    site.known.write_text(f"[127.0.0.1]:{site.ports['one']} {other}")
+
+    with pytest.raises(Refused, match="HOST KEY HAS CHANGED") as caught:
+        settle(site.cluster("asyncssh"))
+    assert caught.value.where == "master-1.example.com"
+    assert caught.value.command == f"ssh-keygen -R '[127.0.0.1]:{site.ports['one']}' -f {site.known}"
+    assert fingerprint(site.world["master-1"].root / "host.pub") in caught.value.output
+    assert len(site.known.read_text().splitlines()) == 1
+
+
+def test_trust_by_fingerprint(site: Site) -> None:
+    """The keys that were named, and no other: a host that shows none of them is refused."""
+    known = site.root / "known"
+    known.write_text("# no newline at the end")
+    site.configure(known=str(known))
+    cluster = site.cluster("asyncssh")
+    keys = [fingerprint(machine.root / "host.pub") for machine in site.world.machines.values()]
+
+    with pytest.raises(Refused, match="none of the fingerprints") as caught:
+        settle(cluster, keys[0])
+    assert caught.value.where == "worker-1.example.com"
+    assert known.read_text() == "# no newline at the end"
+    settle(cluster, *keys)
+    assert sorted(known.read_text().splitlines()[1:]) == sorted(site.known.read_text().splitlines())
+
+
+def test_trust_judges_other_kinds_of_keys() -> None:
+    """A host that shows a known key may have others; one that shows none of its known keys has changed."""
+    one, two = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    rsa = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
+
+    assert trust._judge(rsa, [one, rsa], [one], []) is trust.Trust.NEW
+    assert trust._judge(rsa, [rsa], [one], []) is trust.Trust.CHANGED
+    assert trust._judge(two, [two, rsa], [one, rsa], []) is trust.Trust.CHANGED
+    assert trust._judge(one, [one], [one], [one]) is trust.Trust.CHANGED
+    assert trust._judge(one, [one], [], []) is trust.Trust.NEW

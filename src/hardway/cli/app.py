@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from hardway.cli import apply, chapters, check, lab, node, plan, render, reset, ui
+from hardway.cli import apply, chapters, check, lab, node, plan, render, reset, trust, ui
 from hardway.errors import HardwayError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(apply.apply)
 app.command()(check.check)
 app.command()(chapters.chapters)
 app.command()(reset.reset)
+app.command()(trust.trust)
 app.add_typer(node.app, name="node")
 app.add_typer(render.app, name="render")
 app.add_typer(lab.app, name="lab")

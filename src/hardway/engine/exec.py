@@ -110,7 +110,7 @@ def _reason(stderr: str) -> str:
 def _hint(stderr: str) -> str:
     match _reason(stderr):
         case "its host key is not trusted":
-            return "compare `ssh-keyscan HOST` with the machine's console, then add the key to known_hosts"
+            return "hardway trust shows its key, to be compared with the machine's console, and adds it"
         case "the login was refused":
             return "which key and user does the node accept?"
         case _:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ async def connect(node: Node) -> AsyncSsh:
             f"its host key is not trusted: {unknown}",
             node.name,
             login,
-            hint=f"compare `ssh-keyscan {host}` with the machine's console, then add the key to known_hosts",
+            hint=f"hardway trust --node {node.host_name} shows its key, to be compared with the machine's console, and adds it",
         ) from unknown
     except asyncssh.PermissionDenied as denied:
         raise Unreachable(
@@ -139,32 +140,51 @@ def known_hosts(where: str, config: Sequence[str], host: str, login: str) -> lis
 
     asyncssh takes `UserKnownHostsFile none` for `trust everybody`; ssh itself trusts nobody then.
     """
-    for name in _chain(config, host):
-        if asyncssh.SSHClientConnectionOptions(config=list(config), host=name).known_hosts is None:
+    for hop in chain(config, host):
+        if asyncssh.SSHClientConnectionOptions(config=list(config), host=hop.host).known_hosts is None:
             raise Unreachable(
-                f"host key checking is switched off for {name}",
+                f"host key checking is switched off for {hop.host}",
                 where,
                 login,
                 hint="name a file after UserKnownHostsFile in your ssh_config",
             )
+    user, everybody = known_hosts_files(config, host)
+    # Bytes are known_hosts itself: nobody is trusted. An empty list would mean asyncssh's default.
+    return [str(file) for file in _existing((*user, *everybody))] or b""
+
+
+def known_hosts_files(config: Sequence[str], host: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The user's and everybody's known_hosts files for a host, there or not; ssh adds keys to the first one."""
     settings = asyncssh.SSHClientConnectionOptions(config=list(config), host=host).config
     user, everybody = settings.get("UserKnownHostsFile"), settings.get("GlobalKnownHostsFile")
-    files = [
-        *_existing(_paths(user) if user else USER_KNOWN_HOSTS),
-        *_existing(_paths(everybody) if everybody is not None else SYSTEM_KNOWN_HOSTS),
-    ]
-    # Bytes are known_hosts itself: nobody is trusted. An empty list would mean asyncssh's default.
-    return [str(file) for file in files] or b""
+    return (
+        _paths(user) if user else USER_KNOWN_HOSTS,
+        _paths(everybody) if everybody is not None else SYSTEM_KNOWN_HOSTS,
+    )
 
 
-def _chain(config: Sequence[str], host: str, hops: int = MOST_HOPS) -> Iterator[str]:
-    """The host and every jump host on the way to it."""
-    yield host
+@dataclass(frozen=True)
+class Hop:
+    """One host on the way to a node."""
+
+    host: str
+    """As ssh_config knows it."""
+    port: int = 0
+    """0: ssh_config's."""
+    through: str = ""
+    """Jump hosts that stand before it in the same ProxyJump; its own ones are in ssh_config."""
+
+
+def chain(config: Sequence[str], host: str, port: int = 0, through: str = "", hops: int = MOST_HOPS) -> Iterator[Hop]:
+    """The host, and every jump host on the way to it, the nearest to the host first."""
+    yield Hop(host, port, through)
     tunnel = asyncssh.SSHClientConnectionOptions(config=list(config), host=host).tunnel
     if isinstance(tunnel, str) and hops:
-        for hop in tunnel.split(","):
-            name = hop.rpartition("@")[2]
-            yield from _chain(config, name.rpartition(":")[0] or name, hops - 1)
+        listed = tunnel.split(",")
+        for place in reversed(range(len(listed))):
+            name, _, number = listed[place].rpartition("@")[2].rpartition(":")
+            alias, at = (name, int(number)) if name and number.isdecimal() else (listed[place].rpartition("@")[2], 0)
+            yield from chain(config, alias, at, ",".join(listed[:place]), hops - 1)
 
 
 def _paths(names: Any) -> tuple[Path, ...]:
