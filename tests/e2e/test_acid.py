@@ -102,6 +102,13 @@ def test_every_check_says_yes(cluster: Harness) -> None:
     assert no == {("warning", "FileExisting-crictl")}
 
 
+def test_every_host_key_is_known(cluster: Harness) -> None:
+    """`hardway trust` finds the keys that `lab up` wrote down, and adds nothing."""
+    told = json.loads(cluster.hardway("trust", "--json").stdout)
+
+    assert (told["added"], {key["state"] for key in told["keys"]}) == (0, {"known"})
+
+
 def test_no_secret_in_argv_output_or_plan(watched: tuple[Harness, Watch]) -> None:
     """What the run minted is seen in no command line, no output and no plan."""
     it, seen = watched

@@ -1,13 +1,16 @@
 """Nodes over SSH: real sshd's on 127.0.0.1, strict host keys, both transports."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import asyncssh
@@ -16,9 +19,10 @@ import pytest
 from engine_nodes import Machine, World, note
 from hardway.engine import trust
 from hardway.engine.apply import apply
-from hardway.engine.events import Event, NodeLost
+from hardway.engine.events import Event, NodeLost, ignore
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.ssh import known_hosts
+from hardway.engine.transport import Connect, open_transport
 from hardway.errors import Refused, Unreachable
 from hardway.model import Cluster, Node, Ssh
 from hardway.steps import Step
@@ -30,8 +34,12 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 START = (
     'mount -t tmpfs tmpfs /run && mkdir -p /run/sshd /run/hardway && mount --bind "$0/run" /run/hardway'
+    ' && : >/run/id.pub && mount --bind "$0/../id.pub" /run/id.pub'
+    # A user who exists here alone, and what sudo lets them do.
+    ' && for file in passwd shadow sudoers; do mount --bind "$0/../etc/$file" "/etc/$file" || exit 1; done'
     ' && exec "$1" -D -e -f "$0/sshd_config"'
 )
+USER, PASSWORD = "hardway-test", "not a secret' $(anywhere) else"
 
 
 class Site:
@@ -44,10 +52,25 @@ class Site:
         self.servers: list[subprocess.Popen[bytes]] = []
         self.known = root / "known_hosts"
         keygen(root / "id")
+        self._make_user()
         for alias, machine in zip(("one", "two"), self.world.machines.values(), strict=True):
             self._start(alias, machine)
         self.config = root / "config"
         self.configure()
+
+    def _make_user(self) -> None:
+        (self.root / "etc").mkdir()
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name, line in (
+            ("passwd", f"{USER}:x:4242:4242::/tmp:/bin/sh"),
+            ("shadow", f"{USER}:{hashed}:19000::::::"),
+        ):
+            (self.root / "etc" / name).write_text(f"{Path('/etc', name).read_text()}{line}\n")
+        (self.root / "etc/sudoers").write_text(f"{USER} ALL=(ALL) ALL\nroot ALL=(ALL) ALL\n")
+        (self.root / "etc/shadow").chmod(0o640)
+        (self.root / "etc/sudoers").chmod(0o440)
 
     def _start(self, alias: str, machine: Machine) -> None:
         with socket.socket() as probe:
@@ -56,7 +79,7 @@ class Site:
         keygen(machine.root / "host")
         machine.root.joinpath("sshd_config").write_text(
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {machine.root}/host\nPidFile none\nUsePAM no\n"
-            f"AuthorizedKeysFile {self.root}/id.pub\nStrictModes no\nPermitRootLogin yes\n"
+            f"AuthorizedKeysFile /run/id.pub\nStrictModes no\nPermitRootLogin yes\n"
             "PasswordAuthentication no\nAllowTcpForwarding yes\n"
         )
         argv = ["unshare", "-m", "sh", "-c", START, str(machine.root), str(SSHD)]
@@ -90,11 +113,14 @@ class Site:
         )
         return dataclasses.replace(self.world.cluster, nodes=nodes)
 
-    def run(self, cluster: Cluster, stage: Stage, told: list[Event] | None = None) -> int:
+    def run(
+        self, cluster: Cluster, stage: Stage, told: list[Event] | None = None, connect: Connect = open_transport
+    ) -> int:
         async def everything() -> int:
-            async with open_session(cluster, listener=told.append if told is not None else lambda e: None) as session:
+            listener = told.append if told is not None else ignore
+            async with open_session(cluster, connect=connect, listener=listener) as session:
                 plan = await make_plan(session, [stage])
-                return await apply(session, plan, [stage], told.append if told is not None else lambda e: None)
+                return await apply(session, plan, [stage], listener)
 
         return asyncio.run(everything())
 
@@ -284,3 +310,59 @@ def test_trust_judges_other_kinds_of_keys() -> None:
     assert trust._judge(two, [two, rsa], [one, rsa], []) is trust.Trust.CHANGED
     assert trust._judge(one, [one], [one], [one]) is trust.Trust.CHANGED
     assert trust._judge(one, [one], [], []) is trust.Trust.NEW
+
+
+@pytest.mark.parametrize("transport", ["asyncssh", "openssh"])
+def test_sudo_with_a_password(site: Site, transport: str) -> None:
+    """The password goes over standard input alone: no process shows it, and whoever needs none is not confused by it."""
+    nodes = [dataclasses.replace(n, ssh=dataclasses.replace(n.ssh, user=USER)) for n in site.cluster(transport).nodes]
+    # The second node is logged in to as root, which asks nobody.
+    mixed = (nodes[0], dataclasses.replace(nodes[1], ssh=dataclasses.replace(nodes[1].ssh, user="root")))
+    cluster = dataclasses.replace(site.world.cluster, nodes=mixed)
+    stage = Stage(
+        site.world.chapter(
+            "a", lambda m, n: [note(m, "who", script=f"sleep 0.3\nid -un >>{m.root}/log\necho who >>{m.root}/log\n")]
+        ),
+        everywhere,
+    )
+    with pytest.raises(Unreachable, match="scripts cannot be run as root") as caught:
+        site.run(cluster, stage)
+    assert "--ask-sudo-password" in caught.value.hint
+    with pytest.raises(Unreachable, match="scripts cannot be run as root") as caught:
+        site.run(cluster, stage, connect=partial(open_transport, sudo_password="wrong"))
+    assert "wrong" not in caught.value.render()
+
+    seen, stop = set[str](), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.01):
+            for entry in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    seen.add(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert site.run(cluster, stage, connect=partial(open_transport, sudo_password=PASSWORD)) == 2
+    finally:
+        stop.set()
+        watcher.join()
+    assert [machine.log() for machine in site.world.machines.values()] == [["root", "who"]] * 2
+    assert any("sudo -S" in line for line in seen)
+    assert [line for line in seen if "not a secret" in line] == []
+
+
+def test_sudo_without_a_password_is_not_confused_by_one(site: Site) -> None:
+    """NOPASSWD: sudo leaves the line in the pipe, and it is not run as a command."""
+    sudoers = site.root / "etc/sudoers"
+    sudoers.write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
+    nodes = tuple(
+        dataclasses.replace(n, ssh=dataclasses.replace(n.ssh, user=USER)) for n in site.cluster("asyncssh").nodes
+    )
+    cluster = dataclasses.replace(site.world.cluster, nodes=nodes)
+    stage = Stage(site.world.chapter("a", lambda m, n: [note(m, "one")]), everywhere)
+    ran = site.root / "ran"
+
+    assert site.run(cluster, stage, connect=partial(open_transport, sudo_password=f"touch {ran}")) == 2
+    assert not ran.exists()
+    assert site.run(cluster, stage) == 0

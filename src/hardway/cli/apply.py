@@ -8,19 +8,32 @@ from typing import Annotated, Any
 import typer
 
 from hardway.cli import ui
-from hardway.cli.options import DEFAULT_FILE, File, From, Json, Nodes, Only, Until, read, select
+from hardway.cli.options import (
+    DEFAULT_FILE,
+    AskSudoPassword,
+    File,
+    From,
+    Json,
+    Nodes,
+    Only,
+    Until,
+    connection,
+    read,
+    select,
+)
 from hardway.engine.apply import apply as carry_out
 from hardway.engine.events import Event, StageDone
 from hardway.engine.plan import agree
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
+from hardway.engine.transport import Connect
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 
 
 async def _apply(
-    cluster: Cluster, selection: Selection, nodes: list[str], saved: dict[str, Any] | None
+    cluster: Cluster, selection: Selection, nodes: list[str], saved: dict[str, Any] | None, connect: Connect
 ) -> tuple[int, list[StageDone]]:
     finished: list[StageDone] = []
     with ui.Progress([node.name for node in cluster.nodes]) as progress:
@@ -30,7 +43,7 @@ async def _apply(
             if isinstance(event, StageDone):
                 finished.append(event)
 
-        async with open_session(cluster, nodes, listener=listener) as session:
+        async with open_session(cluster, nodes, connect=connect, listener=listener) as session:
             value = await make_plan(session, APPLY, selection)
             if saved is not None:
                 agree(saved, value)
@@ -55,11 +68,14 @@ def apply(
     only: Only = None,
     json: Json = False,
     plan: Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan, or refuse")] = None,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Bring the nodes to what cluster.yaml says. Interrupted, the same command continues."""
     cluster = read(file, node)
     saved = _saved(plan) if plan else None
-    changed, finished = asyncio.run(_apply(cluster, select(from_, until, only), node or [], saved))
+    changed, finished = asyncio.run(
+        _apply(cluster, select(from_, until, only), node or [], saved, connection(ask_sudo_password))
+    )
     if json:
         ui.as_json({"changed": changed, "stages": [stage_data(stage) for stage in finished]})
         return

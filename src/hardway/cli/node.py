@@ -9,7 +9,7 @@ import typer
 from hardway.chapters.leave import Drain
 from hardway.cli import movement, ui
 from hardway.cli.movement import Yes
-from hardway.cli.options import DEFAULT_FILE, File, Json, read
+from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.engine.membership import arrival, departure
 from hardway.errors import UsageError
 from hardway.model import Cluster
@@ -20,20 +20,27 @@ app = typer.Typer(
     epilog="Exit codes: 2 wrong input, 3 a step failed, 4 a node cannot be reached, 6 refused (etcd's quorum, first master).",
 )
 
-Names = Annotated[list[str], typer.Argument(metavar="NODE...", help="Full or short names, as in the Inventory")]
+Names = Annotated[list[str], typer.Argument(metavar="NODE", help="Full or short names, as in the Inventory")]
 
 
 @app.command(epilog="Example: hardway node add worker-2 master-3 -f cluster.yaml --yes")
-def add(nodes: Names, file: File = DEFAULT_FILE, yes: Yes = False, json: Json = False) -> None:
+def add(
+    nodes: Names,
+    file: File = DEFAULT_FILE,
+    yes: Yes = False,
+    json: Json = False,
+    ask_sudo_password: AskSudoPassword = False,
+) -> None:
     """Join nodes that were added to the Inventory.
 
     On the new nodes every chapter is applied; on the others only what depends on who is there: balancer, routes,
     tokens, the certificates for joining masters. All nodes have to be reachable.
     """
     cluster = read(file, nodes)
+    connect = connection(ask_sudo_password)
 
     async def work() -> movement.Result:
-        async with arrival(cluster, nodes) as found:
+        async with arrival(cluster, nodes, connect) as found:
             for node in found.session.nodes:
                 if node.name in _full(cluster, nodes):
                     ui.say(f"DNS: {node.name} -> {node.address}")
@@ -59,6 +66,7 @@ def remove(
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="Seconds for the pods of a node to end")] = 120,
     yes: Yes = False,
     json: Json = False,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Drain nodes, remove a master's member from etcd, delete the Node objects; one node after the other.
 
@@ -67,12 +75,13 @@ def remove(
     if reset and force_unreachable:
         raise UsageError("a machine that is lost cannot be reset", hint="leave out --reset or --force-unreachable")
     cluster = read(file, nodes)
+    connect = connection(ask_sudo_password)
     how = Drain(timeout, force, force_unreachable)
     results = []
     for name in nodes:
 
         async def work(name: str = name) -> movement.Result:
-            async with departure(cluster, name, how, reset=reset) as found:
+            async with departure(cluster, name, how, reset=reset, connect=connect) as found:
                 return await movement.carry_out(found, f"Remove {name}?", yes)
 
         results.append(asyncio.run(work()))

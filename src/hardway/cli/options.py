@@ -1,6 +1,9 @@
 """Options that several verbs share, and the way from a cluster.yaml to the stages that are meant."""
 
+import getpass
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +12,7 @@ import typer
 from hardway.cli import ui
 from hardway.config import advice, load
 from hardway.engine.schedule import Selection
+from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
@@ -19,6 +23,11 @@ From = Annotated[str, typer.Option("--from", help="Begin with this chapter")]
 Until = Annotated[str, typer.Option("--until", help="End with this chapter")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this chapter; repeatable")]
 Json = Annotated[bool, typer.Option("--json", help="Data for programs on stdout")]
+
+AskSudoPassword = Annotated[
+    bool,
+    typer.Option("--ask-sudo-password", help="Ask for the password of sudo on the nodes (elsewhere read a line)"),
+]
 
 DEFAULT_FILE = Path("cluster.yaml")
 
@@ -35,6 +44,17 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
             known = ", ".join(node.host_name for node in cluster.nodes)
             raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {known}") from None
     return cluster
+
+
+def connection(ask: bool) -> Connect:
+    """How nodes are reached; asks for sudo's password without showing it, or reads a line where there is no terminal."""
+    if not ask:
+        return open_transport
+    terminal = sys.stdin.isatty()
+    password = getpass.getpass("sudo password: ", sys.stderr) if terminal else sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise UsageError("the password of sudo is empty")
+    return partial(open_transport, sudo_password=password)
 
 
 def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> Selection:

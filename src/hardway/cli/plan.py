@@ -8,16 +8,29 @@ from typing import Annotated
 import typer
 
 from hardway.cli import ui
-from hardway.cli.options import DEFAULT_FILE, File, From, Json, Nodes, Only, Until, read, select
+from hardway.cli.options import (
+    DEFAULT_FILE,
+    AskSudoPassword,
+    File,
+    From,
+    Json,
+    Nodes,
+    Only,
+    Until,
+    connection,
+    read,
+    select,
+)
 from hardway.engine.plan import Plan
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
+from hardway.engine.transport import Connect
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 
 
-async def _plan(cluster: Cluster, selection: Selection, nodes: list[str]) -> Plan:
-    async with open_session(cluster, nodes) as session:
+async def _plan(cluster: Cluster, selection: Selection, nodes: list[str], connect: Connect) -> Plan:
+    async with open_session(cluster, nodes, connect=connect) as session:
         return await make_plan(session, APPLY, selection)
 
 
@@ -33,10 +46,11 @@ def plan(
     ] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Show the differences of files")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 10 when something would change")] = False,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Show per node and chapter what `apply` would change. Changes nothing."""
     cluster = read(file, node)
-    value = asyncio.run(_plan(cluster, select(from_, until, only), node or []))
+    value = asyncio.run(_plan(cluster, select(from_, until, only), node or [], connection(ask_sudo_password)))
     if json:
         ui.as_json(value.to_data())
     else:

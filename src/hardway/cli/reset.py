@@ -8,7 +8,7 @@ import typer
 from hardway.chapters.reset import LEFT
 from hardway.cli import movement, ui
 from hardway.cli.movement import Yes
-from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, read
+from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.membership import demolition, departure
 from hardway.errors import Refused, StepFailed, Unreachable
 
@@ -21,6 +21,7 @@ def reset(
     ] = False,
     yes: Yes = False,
     json: Json = False,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Do what `kubeadm reset` does: remove the member of etcd, the pods, the keys and the data; delete the Node object.
 
@@ -28,15 +29,16 @@ def reset(
     the system stay, so `hardway apply` joins the machine again. Exits 6 where etcd's quorum would be lost.
     """
     cluster = read(file, node)
+    connect = connection(ask_sudo_password)
     names = [cluster.node(name).name for name in node] if node else [n.name for n in cluster.kubernetes_nodes]
     left = [master.name for master in cluster.control_planes if master.name not in names]
 
     async def alone(listed: list[str]) -> movement.Result:
-        async with demolition(cluster, listed) as found:
+        async with demolition(cluster, listed, connect) as found:
             return await movement.carry_out(found, f"Reset {', '.join(listed)}? What is there is lost.", yes)
 
     async def one(name: str) -> movement.Result:
-        async with departure(cluster, name, None, reset=True) as found:
+        async with departure(cluster, name, None, reset=True, connect=connect) as found:
             return await movement.carry_out(found, f"Reset {name}? What is there is lost.", yes)
 
     if not left:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hardway.engine.transport import CONTINUE, LAUNCH, Lines, OnLine, Result
+from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched
 from hardway.errors import Unreachable
 from hardway.model import Node
 
@@ -28,9 +28,11 @@ OPTIONS = {
 class Exec:
     """A transport made of a command line; `nsenter … bash -c 'source <(cat)'` is one, too."""
 
-    def __init__(self, argv: Sequence[str], where: str) -> None:
+    def __init__(self, argv: Sequence[str], where: str, prefix: str = "") -> None:
+        """`prefix` stands before every script on standard input; it is a secret."""
         self._argv = tuple(argv)
         self._where = where
+        self._prefix = prefix
         self._is_ssh = self._argv[0] == "ssh"
 
     async def run(self, script: str, on_line: OnLine) -> Result:
@@ -50,7 +52,7 @@ class Exec:
         assert process.stderr
         lines = Lines(on_line)
         output, errors = await _Pipe.open(process.stdout), await _Pipe.open(process.stderr)
-        feed = asyncio.ensure_future(asyncio.to_thread(_feed, process.stdin, script.encode()))
+        feed = asyncio.ensure_future(asyncio.to_thread(_feed, process.stdin, (self._prefix + script).encode()))
         try:
             while data := await output.reader.read(65536):
                 lines.feed(data)
@@ -117,13 +119,15 @@ def _hint(stderr: str) -> str:
             return CONTINUE
 
 
-def local(node: Node) -> Exec:
+def local(node: Node, sudo_password: str = "") -> Exec:
     """This machine."""
-    return Exec(["sh", "-c", LAUNCH], node.name)
+    command, prefix = launched("", sudo_password)
+    return Exec(["sh", "-c", command], node.name, prefix)
 
 
-def openssh(node: Node) -> Exec:
+def openssh(node: Node, sudo_password: str = "") -> Exec:
     """The system's own ssh, for everything that ssh_config can say."""
+    command, prefix = launched("", sudo_password)
     ssh = node.ssh
     argv = ["ssh", "-T", *(f"-o{name}={value}" for name, value in OPTIONS.items())]
     argv += ["-F", str(Path(ssh.config_file).expanduser())] if ssh.config_file else []
@@ -131,4 +135,4 @@ def openssh(node: Node) -> Exec:
     argv += ["-i", str(Path(ssh.identity_file).expanduser())] if ssh.identity_file else []
     argv += ["-l", ssh.user] if ssh.user else []
     # Quoted for the login shell, whichever it is.
-    return Exec([*argv, "--", ssh.host or node.address, f"exec sh -c {shlex.quote(LAUNCH)}"], node.name)
+    return Exec([*argv, "--", ssh.host or node.address, f"exec sh -c {shlex.quote(command)}"], node.name, prefix)

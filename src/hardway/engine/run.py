@@ -102,9 +102,9 @@ async def open_session(
             raise Unreachable(
                 "scripts cannot be run as root",
                 node.name,
-                command="sudo -n -- bash",
+                command="sudo -- bash",
                 output=result.stderr,
-                hint="the login needs bash, and sudo without password",
+                hint="the login needs bash and sudo; where sudo asks for a password: --ask-sudo-password",
             )
         found[node.name] = facts_module.parse(node.name, lines)
         listener(NodeConnected(node.name, time.monotonic() - since))

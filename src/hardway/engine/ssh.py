@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncssh
 
-from hardway.engine.transport import CONTINUE, LAUNCH, Lines, OnLine, Result
+from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched
 from hardway.errors import Unreachable
 from hardway.model import Node, Ssh
 
@@ -28,13 +28,15 @@ SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known
 class AsyncSsh:
     """One asyncssh connection, used for every script of a run."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, where: str) -> None:
+    def __init__(self, connection: asyncssh.SSHClientConnection, where: str, sudo_password: str = "") -> None:
         self._connection = connection
         self._where = where
+        self._sudo_password = sudo_password
 
     async def run(self, script: str, on_line: OnLine) -> Result:
         # Quoted for the login shell, whichever it is.
-        command = f"exec sh -c {shlex.quote(LAUNCH)}"
+        launch, fed = launched(script, self._sudo_password)
+        command = f"exec sh -c {shlex.quote(launch)}"
         lines = Lines(on_line)
         try:
             async with self._connection.create_process(command, encoding=None) as process:
@@ -42,7 +44,7 @@ class AsyncSsh:
                 try:
                     # The other side may end before it has read everything; its exit code tells why.
                     with contextlib.suppress(BrokenPipeError):
-                        process.stdin.write(script.encode())
+                        process.stdin.write(fed.encode())
                         process.stdin.write_eof()
                     while data := await process.stdout.read(65536):
                         lines.feed(data)
@@ -65,7 +67,7 @@ class AsyncSsh:
                 await self._connection.wait_closed()
 
 
-async def connect(node: Node) -> AsyncSsh:
+async def connect(node: Node, sudo_password: str = "") -> AsyncSsh:
     """Connect and log in; Unreachable tells what to do about it."""
     ssh = node.ssh
     host = ssh.host or node.address
@@ -113,7 +115,7 @@ async def connect(node: Node) -> AsyncSsh:
             login,
             hint="does plain ssh work? then `transport: openssh` in the inventory uses it",
         ) from wrong
-    return AsyncSsh(connection, node.name)
+    return AsyncSsh(connection, node.name, sudo_password)
 
 
 def _given(ssh: Ssh) -> dict[str, Any]:

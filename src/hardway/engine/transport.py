@@ -1,15 +1,25 @@
 """How a script reaches a node: what every transport can do, and which one a node asks for."""
 
 import codecs
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from hardway.model import Node
 
+MARK = "# the script begins"
 LAUNCH = "if [ \"$(id -u)\" = 0 ]; then exec bash -c 'source <(cat)'; fi; exec sudo -n -- bash -c 'source <(cat)'"
 """POSIX sh that runs the bash script on its standard input as root. Bash would read a script from a pipe byte by
 byte; `source` reads all of it first, and an upload that was cut short is not run at all."""
+
+_TAKE = f"IFS= read -r line; [ \"$line\" = '{MARK}' ] || IFS= read -r line; source <(cat)"
+ASKING = (
+    f'if [ "$(id -u)" = 0 ]; then exec bash -c {shlex.quote(_TAKE)}; fi; '
+    f"exec sudo -S -k -p '' -- bash -c {shlex.quote(_TAKE)}"
+)
+"""The same with sudo's password as the first line and MARK as the second. sudo reads its line byte by byte and leaves
+the rest; where nobody asked for the password (root, NOPASSWD) bash throws it away. It is in no argument of any process."""
 
 CONTINUE = "run the same command again: it continues where the node stands"
 
@@ -35,23 +45,28 @@ class Transport(Protocol):
         """End the connection. A script that still runs on the node ends at its next step boundary."""
 
 
+def launched(script: str, sudo_password: str) -> tuple[str, str]:
+    """The command for the login shell, and what it gets on standard input."""
+    return (ASKING, f"{sudo_password}\n{MARK}\n{script}") if sudo_password else (LAUNCH, script)
+
+
 Connect = Callable[[Node], Awaitable[Transport]]
 
 
-async def open_transport(node: Node) -> Transport:
+async def open_transport(node: Node, sudo_password: str = "") -> Transport:
     """Connect to a node as its inventory entry says; Unreachable with a cure when that fails."""
     # Imported here: half of the time that a command needs to start would go into a library it may not use.
     if node.ssh.transport == "local":
         from hardway.engine.exec import local
 
-        return local(node)
+        return local(node, sudo_password)
     if node.ssh.transport == "openssh":
         from hardway.engine.exec import openssh
 
-        return openssh(node)
+        return openssh(node, sudo_password)
     from hardway.engine.ssh import connect
 
-    return await connect(node)
+    return await connect(node, sudo_password)
 
 
 class Lines:
