@@ -55,7 +55,7 @@ def _containers(node: Node) -> Command:
         "reset/cleanup-node/containers",
         "remove the pods",
         "if command -v crictl >/dev/null; then\n"
-        f'  pods="$(crictl -r {socket} -i {socket} pods -q)"\n'
+        f'  pods="$(crictl -r {socket} -i {socket} -D=false pods -q)"\n'
         "  for pod in $pods; do\n"
         f'    crictl -r {socket} -i {socket} stopp "$pod"\n'
         f'    crictl -r {socket} -i {socket} rmp "$pod"\n'
