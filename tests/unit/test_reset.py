@@ -1,8 +1,10 @@
 """The chapters of nodes that leave: what is run on the machine and what on its helper."""
 
+import asyncio
 import dataclasses
 import os
 import subprocess
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ from clusters import lab_cluster
 from hardway.chapters import leave, reset
 from hardway.chapters.leave import Drain
 from hardway.engine.members import parse
+from hardway.engine.membership import Movement, arrival, departure
 from hardway.engine.schedule import Selection, units
 from hardway.engine.script import Line
-from hardway.errors import REFUSED
+from hardway.engine.transport import Transport
+from hardway.errors import REFUSED, Refused, Unreachable, UsageError
 from hardway.model import Cluster, Node
 from hardway.model.quorum import Member
 from hardway.steps import Command, Run, lower
@@ -199,3 +203,41 @@ def test_scripts_are_clean_bash(tmp_path: Path) -> None:
     done = subprocess.run(["shellcheck", "-s", "bash", *files], capture_output=True, text=True, check=False)
 
     assert done.stdout == ""
+
+
+async def nobody(node: Node) -> Transport:
+    """No machine answers."""
+    raise Unreachable("no connection", node.name, hint="is it up?")
+
+
+def enter(context: AbstractAsyncContextManager[Movement]) -> None:
+    """Look at a movement, and do nothing."""
+
+    async def look() -> None:
+        async with context:
+            pass
+
+    asyncio.run(look())
+
+
+def test_what_may_not_leave_is_refused_before_anybody_is_asked() -> None:
+    """The only master, the first one, and the machine to which the API's name leads."""
+    cluster = lab_cluster()
+    first, second = cluster.control_planes[:2]
+    alone = dataclasses.replace(cluster, nodes=(first, *cluster.workers))
+    leads = dataclasses.replace(cluster, balancer=dataclasses.replace(cluster.balancer, address=second.address))
+
+    with pytest.raises(Refused, match="it is the only master"):
+        enter(departure(alone, first.name, Drain(), reset=True, connect=nobody))
+    with pytest.raises(Refused, match="it is the first master of the Inventory"):
+        enter(departure(cluster, first.name, Drain(), reset=True, connect=nobody))
+    with pytest.raises(Refused, match="leads to this machine"):
+        enter(departure(leads, second.name, None, reset=False, connect=nobody))
+    with pytest.raises(Refused, match="begins a cluster and does not join one"):
+        enter(arrival(cluster, [first.host_name], nobody))
+    with pytest.raises(UsageError, match="it runs no kubelet"):
+        enter(departure(cluster, cluster.balancers[0].name, Drain(), reset=True, connect=nobody))
+    with pytest.raises(Unreachable, match="no other master answers") as lost:
+        enter(departure(cluster, second.name, Drain(), reset=True, connect=nobody))
+    others = [node.name for node in cluster.control_planes if node != second]
+    assert lost.value.output.splitlines() == [f"{name}: no connection" for name in others]

@@ -43,7 +43,7 @@ def add(
         async with arrival(cluster, nodes, connect) as found:
             for node in found.session.nodes:
                 if node.name in _full(cluster, nodes):
-                    ui.say(f"DNS: {node.name} -> {node.address}")
+                    ui.say(f"DNS record: {node.name} -> {node.address} (hardway render dns)")
             return await movement.carry_out(found, f"Add {', '.join(nodes)}?", yes)
 
     result = asyncio.run(work())
