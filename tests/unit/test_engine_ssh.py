@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -366,3 +368,44 @@ def test_sudo_without_a_password_is_not_confused_by_one(site: Site) -> None:
     assert site.run(cluster, stage, connect=partial(open_transport, sudo_password=f"touch {ran}")) == 2
     assert not ran.exists()
     assert site.run(cluster, stage) == 0
+
+
+def test_the_verb_trust(site: Site) -> None:
+    """Shown first; nobody can be asked here, so nothing is added without --yes. Then the keys are data."""
+    known = site.root / "known"
+    site.configure(known=str(known))
+    example = Path(__file__).parents[2] / "examples/lab/cluster.yaml"
+    text = example.read_text().replace("/var/lib/hardway-lab/lab/ssh/config", str(site.config))
+    text = text.replace("address: 10.30.0.11,", "address: 10.30.0.11, ssh: {host: one},")
+    file = site.root / "cluster.yaml"
+    file.write_text(text.replace("address: 10.30.0.21,", "address: 10.30.0.21, ssh: {host: behind},"))
+
+    def hardway(*more: str) -> subprocess.CompletedProcess[str]:
+        argv = [
+            sys.executable,
+            "-m",
+            "hardway.cli",
+            "trust",
+            "-f",
+            str(file),
+            "--node",
+            "master-1",
+            "--node",
+            "worker-1",
+        ]
+        return subprocess.run(
+            [*argv, *more], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60
+        )
+
+    asked = hardway()
+    assert (asked.returncode, known.exists()) == (2, False)
+    assert fingerprint(site.world["master-1"].root / "host.pub") in asked.stdout
+    assert "--yes" in asked.stderr
+    assert hardway("--fingerprint", "SHA256:another").returncode == 6
+    told = json.loads(hardway("--yes", "--json").stdout)
+    assert told["added"] == 2
+    assert [(key["node"].split(".")[0], key["state"]) for key in told["keys"]] == [
+        ("master-1", "new"),
+        ("worker-1", "new"),
+    ]
+    assert {key["state"] for key in json.loads(hardway("--json").stdout)["keys"]} == {"known"}
