@@ -11,6 +11,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("lab", "parity"),
     ("engine", "renderers", "config"),
+    ("operations",),
     ("workflows",),
     ("chapters",),
     ("steps",),
@@ -32,7 +33,7 @@ NOT_BELOW_THE_ENGINE = {
     "time",
     "asyncio",
 }
-PURE = ("chapters", "steps", "model", "workflows")
+PURE = ("chapters", "steps", "model", "workflows", "operations")
 IMPURE_MODULES = {"hardway.pki.sign"}
 
 

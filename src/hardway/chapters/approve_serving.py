@@ -83,10 +83,15 @@ def _sans(cluster: Cluster) -> str:
     return f"declare -A sans\n{''.join(listed)}"
 
 
-def _approve(cluster: Cluster) -> str:
-    """bash that looks at every open request once."""
+def _rows(cluster: Cluster) -> str:
+    """Command that prints a row for every request to the signer."""
     row = '{"|"}'.join(f"{{{field}}}" for field in FIELDS) + '{"\\n"}'
     path = f'{{range .items[?(@.spec.signerName=="{SIGNER}")]}}{row}{{end}}'
+    return f"{kubectl(cluster)} get csr -o {quote('jsonpath=' + path)}"
+
+
+def _approve(cluster: Cluster) -> str:
+    """bash that looks at every open request once."""
     return (
         "approved=()\n"
         "while IFS='|' read -r csr user groups usages conditions request; do\n"
@@ -95,9 +100,25 @@ def _approve(cluster: Cluster) -> str:
         '  if [ -z "$why" ]; then approved+=("$csr"); continue; fi\n'
         '  [ -n "${told[$csr]:-}" ] || printf \'warning: %s of %q is not approved: %q\\n\' "$csr" "$user" "$why" >&2\n'
         "  told[$csr]=1\n"
-        f"done < <({kubectl(cluster)} get csr -o {quote('jsonpath=' + path)})\n"
+        f"done < <({_rows(cluster)})\n"
         'if [ "${#approved[@]}" -gt 0 ]; then\n'
         f'  {kubectl(cluster)} certificate approve "${{approved[@]}}"\nfi\n'
+    )
+
+
+def judging(cluster: Cluster) -> str:
+    """bash that prints a line for every request: name, user, conditions, and why an open one is not to be approved."""
+    return (
+        f"{_sans(cluster)}{JUDGE}"
+        f'rows="$({_rows(cluster)})"\n'
+        "while IFS='|' read -r csr user groups usages conditions request; do\n"
+        '  [ -n "$csr" ] || continue\n'
+        '  why=""\n'
+        '  [ -n "$conditions" ] || why="$(objection)"\n'
+        # What the request says may hold anything; a line stays a line.
+        "  why=\"${why//[$'\\t\\n']/ }\"\n"
+        '  printf \'%s\\t%s\\t%s\\t%s\\n\' "$csr" "$user" "$conditions" "$why"\n'
+        'done <<<"$rows"\n'
     )
 
 

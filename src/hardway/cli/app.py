@@ -4,7 +4,25 @@ import sys
 
 import typer
 
-from hardway.cli import apply, chapters, check, lab, node, plan, render, reset, trust, ui
+from hardway.cli import (
+    apply,
+    certs,
+    chapters,
+    check,
+    csr,
+    join_command,
+    kubeconfig,
+    lab,
+    node,
+    parity,
+    plan,
+    render,
+    reset,
+    token,
+    trust,
+    ui,
+    versions,
+)
 from hardway.errors import HardwayError
 
 app = typer.Typer(
@@ -23,7 +41,21 @@ app.command(epilog="Example: hardway reset --node worker-2 -f cluster.yaml")(res
 app.command(epilog="Example: hardway trust --node worker-2 --fingerprint SHA256:... -f cluster.yaml")(trust.trust)
 app.add_typer(node.app, name="node")
 app.add_typer(render.app, name="render")
+app.command(epilog="Example: hardway kubeconfig -o admin.conf -f cluster.yaml")(kubeconfig.kubeconfig)
+app.add_typer(certs.app, name="certs")
+app.add_typer(token.app, name="token")
+app.command(name="join-command", epilog="Example: hardway join-command --control-plane --ttl 2h -f cluster.yaml")(
+    join_command.join_command
+)
+app.add_typer(csr.app, name="csr")
+app.command(epilog="Example: hardway parity --all -f cluster.yaml")(parity.parity)
+app.command(epilog="Example: hardway versions --json")(versions.versions)
 app.add_typer(lab.app, name="lab")
+
+
+@app.callback()
+def root(version: versions.Version = False) -> None:
+    """Kubernetes the hard way: every file and every command of a cluster, in the open."""
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import getpass
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from hardway.cli import ui
 from hardway.config import advice, load
+from hardway.config.durations import nanoseconds
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
@@ -44,6 +46,14 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
             known = ", ".join(node.host_name for node in cluster.nodes)
             raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {known}") from None
     return cluster
+
+
+def duration(text: str, option: str) -> timedelta:
+    """A duration as Go writes it (`2h`, `1h30m`, `0`); UsageError for anything else, and for one below zero."""
+    length = nanoseconds(text)
+    if length is None or length < 0:
+        raise UsageError(f"`{text}` is no duration", option, hint="write it as 90m, 2h or 24h0m0s")
+    return timedelta(microseconds=length // 1000)
 
 
 def connection(ask: bool) -> Connect:

@@ -23,14 +23,15 @@ VERIFY = "openssl verify -no-CApath -no-CAstore -partial_chain"
 FIRST_CERTIFICATE = "sed '/-BEGIN/,/-END/!d; /-END/q'"
 """Prints the first certificate of a PEM file, which is what kubeadm embeds in kubeconfigs."""
 
-_BEGIN = """\
+BEGIN = """\
 (
 umask 077
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 """
+"""Opens the subshell of a text, with `$work` for what must not be seen half finished."""
 
-_RSA = "openssl genrsa -traditional -out"
+RSA = "openssl genrsa -traditional -out"
 """-traditional: PKCS#1, `BEGIN RSA PRIVATE KEY`, as kubeadm writes it; needs OpenSSL 3."""
 
 
@@ -44,7 +45,7 @@ def make_keys(files: Iterable[str]) -> str:
         f"install -d -m 0700 {KEYS}\n"
         "for key in " + " \\\n  ".join(quote(file) for file in files) + "; do\n"
         '  [ -s "$key" ] || [ -s "${key%.key}.crt" ] ||\n'
-        f'    {{ {_RSA} "$key.new" 2048 && mv "$key.new" "$key"; }} &\n'
+        f'    {{ {RSA} "$key.new" 2048 && mv "$key.new" "$key"; }} &\n'
         "done\n"
         "wait\n)\n"
     )
@@ -58,10 +59,10 @@ def issue(spec: CertSpec) -> str:
     """
     certificate, new = quote(spec.certificate), quote(f"{spec.certificate}.new")
     return (
-        _BEGIN
+        BEGIN
         + (_refuse_ca(spec) if spec.is_ca else _refuse_leaf(spec))
         + _key(spec.key)
-        + _sign(spec, quote(spec.key))
+        + sign_commands(spec, quote(spec.key))
         + f'install -m 0644 "$work/tls.crt" {new}\n'
         + f"mv {new} {certificate}\n)\n"
     )
@@ -90,12 +91,12 @@ def write_kubeconfig(spec: KubeconfigSpec) -> str:
     )
     made = quote(f"{KEYS}/{spec.name}.key")
     return (
-        _BEGIN
+        BEGIN
         + f'ca="$({FIRST_CERTIFICATE} {ca} | base64 -w0)"\n'
         + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n'
-        + _need_ca(spec.ca_certificate, spec.ca_key, spec.path)
-        + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {_RSA} "$work/tls.key" 2048; fi\n'
-        + _sign(client_certificate(spec), '"$work/tls.key"')
+        + need_ca(spec.ca_certificate, spec.ca_key, spec.path)
+        + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {RSA} "$work/tls.key" 2048; fi\n'
+        + sign_commands(client_certificate(spec), '"$work/tls.key"')
         + f"cat >{new} <<EOF\n"
         + kubeconfig_text(
             spec, "$ca", '$(base64 -w0 "$work/tls.crt")', '$(base64 -w0 "$work/tls.key")', escape=_in_heredoc
@@ -108,7 +109,7 @@ def write_kubeconfig(spec: KubeconfigSpec) -> str:
 def _key(file: str) -> str:
     key, new = quote(file), quote(f"{file}.new")
     # Moved into place, so that a key is never seen half written.
-    return f"[ -s {key} ] || {{ {_RSA} {new} 2048 && mv {new} {key}; }}\n"
+    return f"[ -s {key} ] || {{ {RSA} {new} 2048 && mv {new} {key}; }}\n"
 
 
 def _refuse_ca(spec: CertSpec) -> str:
@@ -125,19 +126,20 @@ def _refuse_leaf(spec: CertSpec) -> str:
         f"{spec.certificate} was signed by another CA than {spec.ca_certificate}: "
         "move it away if this node is to belong to this CA"
     )
-    return _need_ca(spec.ca_certificate, spec.ca_key, spec.certificate) + (
+    return need_ca(spec.ca_certificate, spec.ca_key, spec.certificate) + (
         f"if [ -s {certificate} ] &&\n"
         f"  ! {VERIFY} -no_check_time -CAfile {ca} {certificate} >/dev/null 2>&1; then\n"
         f"  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n"
     )
 
 
-def _need_ca(certificate: str, key: str, file: str) -> str:
+def need_ca(certificate: str, key: str, file: str) -> str:
+    """bash that ends with an error where the CA or its key is missing."""
     refusal = f"{file} cannot be made without {certificate} and {key}: bring the CA, or with an external CA the file"
     return f"if [ ! -s {quote(certificate)} ] || [ ! -s {quote(key)} ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n"
 
 
-def _sign(spec: CertSpec, key: str) -> str:
+def sign_commands(spec: CertSpec, key: str) -> str:
     """Commands that leave the certificate of the (quoted) key in `$work/tls.crt`."""
     ca, ca_key = quote(spec.ca_certificate), quote(spec.ca_key)
     if spec.is_ca:

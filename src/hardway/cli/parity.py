@@ -1,0 +1,87 @@
+"""hardway parity: our files and objects beside those of the real kubeadm."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hardway.cli import ui
+from hardway.cli.options import DEFAULT_FILE, File, Json, read
+from hardway.errors import UsageError
+from hardway.lab.gobuild import ensure_kubernetes
+from hardway.parity.compare import Difference
+from hardway.parity.report import ParityReport, Row, compare_cluster
+
+
+def parity(
+    file: File = DEFAULT_FILE,
+    kubeadm: Annotated[
+        Path | None,
+        typer.Option("--kubeadm", help="kubeadm of the cluster's version [default: built from its module]"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also list what is equal")] = False,
+    json: Json = False,
+) -> None:
+    """Compare every file and API object that `apply` makes with what kubeadm makes of the same documents.
+
+    Both run here, each in a root of its own; no node is asked. Needs root. Exits 1 when something differs that is not
+    on the declared list.
+    """
+    cluster = read(file, None)
+    if kubeadm is not None and not kubeadm.is_file():
+        raise UsageError("there is no such file", str(kubeadm))
+    binary = kubeadm or ensure_kubernetes(cluster.release.kubernetes, ["kubeadm"], ui.say)["kubeadm"]
+    report = compare_cluster(file, binary)
+    if json:
+        ui.as_json(_as_data(report))
+    else:
+        _show(report, everything=everything)
+    if report.undeclared:
+        raise typer.Exit(1)
+
+
+def _show(report: ParityReport, *, everything: bool) -> None:
+    shown = [row for row in report.rows if everything or row.differences]
+    if shown:
+        ui.table(("CHAPTER", "NODE", "ITEM", "FIELDS", "DIFFERENT"), [_line(row) for row in shown])
+        ui.data("")
+    if report.differences:
+        ui.table(("ITEM", "FIELD", "HARDWAY", "KUBEADM"), _sides(report.differences))
+        ui.data("")
+    for reason in dict.fromkeys(declared.reason for _, declared in report.declared):
+        ui.data(f"declared: {reason}")
+    fields = sum(row.fields for row in report.rows)
+    ui.data(
+        f"kubeadm {report.kubernetes}: {len(report.rows)} items with {fields} fields compared,"
+        f" {len(report.undeclared)} differ, {len(report.declared)} more by declaration"
+    )
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    return (row.chapter or "-", row.node, row.item, str(row.fields), str(len(row.differences)))
+
+
+def _sides(differences: Iterable[Difference]) -> list[tuple[str, ...]]:
+    return [(d.item, d.field, d.ours, d.kubeadm) for d in differences]
+
+
+def _as_data(report: ParityReport) -> dict[str, object]:
+    reasons = {difference: declared.reason for difference, declared in report.declared}
+    return {
+        "kubernetes": report.kubernetes,
+        "items": [
+            {
+                "chapter": row.chapter,
+                "node": row.node,
+                "item": row.item,
+                "fields": row.fields,
+                "differences": [
+                    {"field": d.field, "hardway": d.ours, "kubeadm": d.kubeadm, "declared": reasons.get(d)}
+                    for d in row.differences
+                ],
+            }
+            for row in report.rows
+        ],
+        "undeclared": len(report.undeclared),
+    }

@@ -1,0 +1,44 @@
+"""hardway versions: which Kubernetes, and what belongs to it."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from hardway.cli import ui
+from hardway.cli.options import Json
+from hardway.versions import RELEASES
+
+
+def versions(json: Json = False) -> None:
+    """List the supported versions of Kubernetes with the components that are pinned to each."""
+    rows = [
+        {
+            "kubernetes": release.kubernetes,
+            "etcd": release.etcd,
+            "coredns": release.coredns_image_tag,
+            "pause": release.pause_image_tag,
+            "containerd": release.containerd,
+            "runc": release.runc,
+            "crictl": release.crictl,
+            "cniPlugins": release.cni_plugins,
+            "configApis": " ".join(release.features.config_apis),
+        }
+        for release in RELEASES
+    ]
+    if json:
+        split = [{**row, "configApis": row["configApis"].split()} for row in rows]
+        ui.as_json({"hardway": version("hardway"), "releases": split})
+        return
+    headers = ("KUBERNETES", "ETCD", "COREDNS", "PAUSE", "CONTAINERD", "RUNC", "CRICTL", "CNI PLUGINS", "KUBEADM API")
+    ui.table(headers, [tuple(row.values()) for row in rows])
+
+
+def show_own(wanted: bool) -> None:
+    """The value of --version."""
+    if wanted:
+        ui.data(f"hardway {version('hardway')}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=show_own, is_eager=True, help="Show the version")]

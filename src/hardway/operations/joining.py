@@ -1,0 +1,41 @@
+"""What a person needs to let another machine join (`kubeadm token create --print-join-command`).
+
+Source: kubeadm v1.30.4 `app/cmd/util/join.go`.
+"""
+
+from hardway.chapters.upload_certs import UPLOAD_CERTS
+from hardway.model import Cluster
+from hardway.steps import Run, lower_all
+from hardway.steps.shell import INPUTS, heredoc, input_file, quote
+from hardway.workflows.inputs import find
+
+
+def pin(cluster: Cluster) -> str:
+    """bash that prints the pin of the cluster's CA."""
+    return find("ca-pin").read
+
+
+def upload_certificates(cluster: Cluster, key: str) -> str:
+    """bash that stores the CAs for joining masters, encrypted with this key (64 hexadecimal digits)."""
+    file = input_file("certificate-key")
+    scripts = [
+        item.script
+        for item in lower_all(UPLOAD_CERTS.steps(cluster, cluster.first_control_plane))
+        if isinstance(item, Run)
+    ]
+    return (
+        f"umask 077\nmkdir -p {INPUTS}\n"
+        f"trap 'rm -f {file}' EXIT\n"
+        + heredoc(f"cat >{file}", key + "\n")
+        + "{\n"
+        + "".join(scripts)
+        + "} >/dev/null\n"
+    )
+
+
+def join_command(cluster: Cluster, token: str, ca_pin: str, certificate_key: str = "") -> str:
+    """The command that kubeadm prints; with a certificate key it is for another master."""
+    words = f"kubeadm join {cluster.endpoint.url.removeprefix('https://')} --token {token} --discovery-token-ca-cert-hash {ca_pin} "
+    if not certificate_key:
+        return words
+    return f"{words}--control-plane --certificate-key {quote(certificate_key)}"

@@ -1,0 +1,50 @@
+"""New keys and certificates in the place of those that will end (pure text; `kubeadm certs renew`).
+
+Source: kubeadm v1.30.4 `app/phases/certs/renewal`: a new key each time, and the fields of the certificate that is
+there. A CA is never renewed.
+"""
+
+from shlex import quote
+
+from hardway.pki.catalog import CertSpec
+from hardway.pki.openssl import BEGIN, RSA, VERIFY, need_ca, sign_commands
+
+_INTO_KUBECONFIG = """\
+certificate="$(base64 -w0 "$work/tls.crt")" key="$(base64 -w0 "$work/tls.key")"
+# Only words of the shell itself touch the key, so that it is in no command line.
+while IFS= read -r line || [ -n "$line" ]; do
+  case "$line" in
+    *client-certificate-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$certificate" ;;
+    *client-key-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$key" ;;
+    *) printf '%s\\n' "$line" ;;
+  esac
+"""
+
+
+def renew(spec: CertSpec) -> str:
+    """bash that issues the certificate anew, with a new key, for what the request says."""
+    certificate, key = quote(spec.certificate), quote(spec.key)
+    return (
+        _issue(spec, spec.certificate)
+        + f'install -m 0600 "$work/tls.key" {quote(spec.key + ".new")}\n'
+        + f'install -m 0644 "$work/tls.crt" {quote(spec.certificate + ".new")}\n'
+        + f"mv {quote(spec.key + '.new')} {key}\n"
+        + f"mv {quote(spec.certificate + '.new')} {certificate}\n)\n"
+    )
+
+
+def renew_kubeconfig(path: str, spec: CertSpec) -> str:
+    """bash that puts a new certificate and key into a kubeconfig and leaves everything else in it alone."""
+    new = quote(f"{path}.new")
+    return _issue(spec, path) + _INTO_KUBECONFIG + f"done <{quote(path)} >{new}\n" + f"mv {new} {quote(path)}\n)\n"
+
+
+def _issue(spec: CertSpec, file: str) -> str:
+    return (
+        BEGIN
+        + need_ca(spec.ca_certificate, spec.ca_key, file)
+        + f'{RSA} "$work/tls.key" 2048\n'
+        + sign_commands(spec, '"$work/tls.key"')
+        # A CA that has been replaced beside its key would make what nobody trusts.
+        + f'{VERIFY} -CAfile {quote(spec.ca_certificate)} "$work/tls.crt" >/dev/null\n'
+    )
