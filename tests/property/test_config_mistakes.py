@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from configuration_documents import DURATIONS, KUBE_PROXY, KUBELET, QUANTITIES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hardway.config import InvalidConfiguration, loads
+from hardway.config import InvalidConfiguration, load, loads
 from hardway.config.durations import go_duration, nanoseconds
 from hardway.config.quantities import canonical
 from hardway.model import thaw
@@ -149,3 +150,27 @@ def test_anchors_cannot_make_it_endless() -> None:
     )
 
     assert "too many values" in outcome(bomb, EXAMPLES)
+
+
+@given(content=st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
+def test_any_bytes_are_answered(content: bytes) -> None:
+    """Whatever lies in the file, it is a cluster or a list of problems."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cluster.yaml"
+        file.write_bytes(content)
+        with pytest.raises(InvalidConfiguration) as refused:
+            load(file)
+
+    assert refused.value.problems
+    assert refused.value.render()
+
+
+@settings(max_examples=100)
+@given(data=st.data(), name=st.sampled_from(sorted(DOCUMENTS)), junk=st.text(min_size=1, max_size=8))
+def test_text_with_something_in_between(data: st.DataObject, name: str, junk: str) -> None:
+    """An example with a few letters put in, or some taken away, anywhere."""
+    text = (EXAMPLES / name / "cluster.yaml").read_text()
+    begin = data.draw(st.integers(0, len(text)))
+    end = min(len(text), begin + data.draw(st.integers(0, 20)))
+
+    assert outcome(text[:begin] + junk + text[end:], EXAMPLES / name)

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 
+from hardway.config.networks import address
 from hardway.model import Cluster, Role, Value
 
 
@@ -21,6 +22,9 @@ def _advice(cluster: Cluster) -> Iterator[str]:
         yield f"the API's name leads to one of {len(cluster.balancers)} balancers only: {cluster.balancer.address}"
     if masters > 1 and not cluster.balancers and cluster.balancer.address == cluster.first_control_plane.address:
         yield "the API's name leads to the first master alone: when that is down, so is the API for everybody else"
+    zone = f".{cluster.name}.{cluster.base_domain}"
+    if address(cluster.endpoint.host) is None and not cluster.endpoint.host.endswith(zone):
+        yield f"`{cluster.endpoint.host}` is outside of {zone[1:]}: its DNS record must lead to {cluster.balancer.address}"
     for subnet in cluster.networking.service_subnets:
         if ipaddress.ip_network(subnet).is_global:
             yield f"service network {subnet} is public address space: its real hosts cannot be reached from the cluster"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from hardway.config import attachments, go, kube_proxy, kubelet, machines, networks, rules, supply
+from hardway.config import attachments, conflicts, go, kube_proxy, kubelet, machines, networks, rules, supply
 from hardway.config import kubeadm as api
 from hardway.config.derive import derive
 from hardway.config.document import MAX_BYTES, SourceDocument, parse
@@ -60,7 +60,14 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
     problems += _read(documents, sources)
     # What goes together can only be asked where both documents could be read.
     if all(kind in sources.parsed for kind in REQUIRED):
-        for check in (machines.problems, networks.problems, supply.problems, rules.problems, _durations):
+        for check in (
+            machines.problems,
+            networks.problems,
+            supply.problems,
+            rules.problems,
+            conflicts.problems,
+            _durations,
+        ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
     if problems:

@@ -83,12 +83,31 @@ def problems(sources: Sources) -> Iterator[Problem]:
     yield from _node_masks(sources, pods)
     yield from _overlaps(about, PODS, pods, services)
     yield from _overlaps(machines, ("network", "podCIDR"), own, services)
+    yield from _families(sources, services, own)
     for number, node in enumerate(inventory.nodes):
         here = address(node.address)
         for name, found in (("serviceSubnet", services), ("podSubnet", pods), ("network.podCIDR", own)):
             for network in found:
                 if here is not None and here in network:
                     yield machines.problem(("nodes", number, "address"), f"`{here}` lies in {name} {network}")
+
+
+def _families(sources: Sources, services: tuple[IpNetwork, ...], own: tuple[IpNetwork, ...]) -> Iterator[Problem]:
+    """The API server advertises a node's address in the family of the first service network, and refuses another."""
+    machines = sources.documents["Inventory"]
+    for number, node in enumerate(sources.inventory.nodes):
+        here = address(node.address)
+        if here is None or not services or here.version == services[0].version:
+            continue
+        yield machines.problem(
+            ("nodes", number, "address"),
+            f"`{here}` is IPv{here.version}, but services are in {services[0]}",
+            "nodes have addresses of the family that serviceSubnet begins with",
+        )
+    if services and own and own[0].version != services[0].version:
+        yield machines.problem(
+            ("network", "podCIDR"), f"pods are in {own[0]}, services in {services[0]}", "take networks of one family"
+        )
 
 
 def _sizes(about: SourceDocument, path: Path, found: tuple[IpNetwork, ...], least: int) -> Iterator[Problem]:

@@ -1,0 +1,73 @@
+"""Flags that contradict what the same cluster.yaml says elsewhere: kubeadm takes them, and the cluster does not work."""
+
+from collections.abc import Iterator, Mapping
+
+from hardway.config.document import SourceDocument
+from hardway.config.problems import Problem
+from hardway.config.sources import Sources
+
+PER_NODE = {
+    "apiServer": ("advertise-address",),
+    "etcd": (
+        "name",
+        "advertise-client-urls",
+        "initial-advertise-peer-urls",
+        "initial-cluster",
+        "initial-cluster-state",
+    ),
+}
+"""Flags whose value is each master's own; extraArgs are the same for all."""
+
+
+def problems(sources: Sources) -> Iterator[Problem]:
+    """Every flag that says something else than the field that decides it."""
+    about, cluster = sources.documents["ClusterConfiguration"], sources.cluster
+    local, networking = cluster.etcd.local, cluster.networking
+    masters = sum("control-plane" in node.roles for node in sources.inventory.nodes)
+    components: tuple[tuple[str, tuple[str, ...], Mapping[str, str], Mapping[str, tuple[str, str]]], ...] = (
+        (
+            "apiServer",
+            ("apiServer", "extraArgs"),
+            cluster.api_server.extra_args,
+            {"service-cluster-ip-range": ("networking.serviceSubnet", networking.service_subnet)},
+        ),
+        (
+            "controllerManager",
+            ("controllerManager", "extraArgs"),
+            cluster.controller_manager.extra_args,
+            {
+                "service-cluster-ip-range": ("networking.serviceSubnet", networking.service_subnet),
+                **(
+                    {"cluster-cidr": ("networking.podSubnet", networking.pod_subnet)} if networking.pod_subnet else {}
+                ),
+                "cluster-name": ("clusterName", cluster.cluster_name),
+            },
+        ),
+        (
+            "etcd",
+            ("etcd", "local", "extraArgs"),
+            local.extra_args,
+            {"data-dir": ("etcd.local.dataDir", local.data_dir)},
+        ),
+    )
+    for name, path, given, decided in components:
+        yield from _contradictions(about, path, given, decided)
+        for flag in PER_NODE.get(name, ()) if masters > 1 else ():
+            if flag in given:
+                yield about.problem(
+                    (*path, flag),
+                    f"`{flag}` would be the same on {masters} masters",
+                    "remove it: each master gets its own",
+                )
+
+
+def _contradictions(
+    about: SourceDocument, path: tuple[str, ...], given: Mapping[str, str], decided: Mapping[str, tuple[str, str]]
+) -> Iterator[Problem]:
+    for flag, (field, value) in decided.items():
+        if flag in given and given[flag] != value:
+            yield about.problem(
+                (*path, flag),
+                f"`{flag}` is `{given[flag]}`, but {field} is `{value}`",
+                "remove the flag, or change both",
+            )
