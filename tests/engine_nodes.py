@@ -60,6 +60,9 @@ class _Counting:
         self._machine.scripts.append(script)
         return await self._inner.run(script, on_line)
 
+    async def send(self, line: str, data: Iterable[bytes]) -> Result:
+        return await self._inner.send(line, data)
+
     async def close(self) -> None:
         await self._inner.close()
 

@@ -10,6 +10,7 @@ ROOT = Path(hardway.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("lab", "parity"),
+    ("bundle",),
     ("engine", "renderers", "config"),
     ("operations",),
     ("workflows",),

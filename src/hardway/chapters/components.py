@@ -11,6 +11,10 @@ CNI_BIN = "/opt/cni/bin"
 """Where containerd looks for network plugins."""
 
 
+BROUGHT = "/var/cache/hardway"
+"""What a bundle brings, verified when it is laid down."""
+
+
 @dataclass(frozen=True)
 class Component:
     """How one component is published. `{v}` is its version as given, `{n}` without v, `{a}` the architecture."""
@@ -41,6 +45,18 @@ class Component:
     def unit(self) -> str:
         """Name of its oneshot unit."""
         return f"{self.name}-install.service"
+
+    def paths(self, version: str, arch: str) -> tuple[str, str]:
+        """The file and its checksum file below the repository."""
+        file, checksum = (
+            text.format(v=version, n=version.removeprefix("v"), a=arch) for text in (self.file, self.checksum)
+        )
+        return file, checksum
+
+    @property
+    def brought(self) -> str:
+        """Directory on the node where a bundle puts what lies below the repository."""
+        return f"{BROUGHT}/downloads/{self.name}"
 
     @property
     def folder(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from hardway.chapters import registries, toml
+from hardway.chapters import bundled_images, registries, toml
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import BIN, UNITS, components
 from hardway.chapters.proxy import env_file
@@ -151,6 +151,7 @@ def _containerd(cluster: Cluster, installed: bool) -> Iterator[Step]:
         tuple(read),
         why="it reads its configuration when it starts",
     )
+    yield bundled_images.step()
 
 
 def _kubelet(installed: bool) -> Iterator[Step]:

@@ -57,6 +57,8 @@ def script(component: Component, source: DownloadSource, arch: str) -> str:
         'if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then\n'
         '  log "[INFO] already up to date"\n  exit 0\nfi\n\n'
         f'url="{place(component.file)}"\nfile="${{url##*/}}"\n'
+        f'if [ -f "{component.brought}/$url" ]; then\n'
+        f'  log "[INFO] a bundle has brought it"\n  REPOSITORY="file://{component.brought}"\nfi\n'
         'work="$(mktemp -d)"\ntrap \'rm -rf "$work"\' EXIT\n'
         f'log "[INFO] downloading {component.name} from $REPOSITORY/$url"\n'
         f'{CURL} "$REPOSITORY/$url" -o "$work/$file"\n'

@@ -6,6 +6,7 @@ import typer
 
 from hardway.cli import (
     apply,
+    bundle,
     certs,
     chapters,
     check,
@@ -50,6 +51,7 @@ app.command(name="join-command", epilog="Example: hardway join-command --control
 app.add_typer(csr.app, name="csr")
 app.command(epilog="Example: hardway parity --all -f cluster.yaml")(parity.parity)
 app.command(epilog="Example: hardway versions --json")(versions.versions)
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(lab.app, name="lab")
 
 

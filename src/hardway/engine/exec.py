@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import shlex
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched
+from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched, receiving
 from hardway.errors import Unreachable
 from hardway.model import Node
 
@@ -28,9 +29,10 @@ OPTIONS = {
 class Exec:
     """A transport made of a command line; `nsenter … bash -c 'source <(cat)'` is one, too."""
 
-    def __init__(self, argv: Sequence[str], where: str, prefix: str = "") -> None:
-        """`prefix` stands before every script on standard input; it is a secret."""
+    def __init__(self, argv: Sequence[str], where: str, prefix: str = "", receive: Sequence[str] = ()) -> None:
+        """`prefix` stands before every script on standard input; it is a secret. `receive`: the command for `send`."""
         self._argv = tuple(argv)
+        self._receive = tuple(receive)
         self._where = where
         self._prefix = prefix
         self._is_ssh = self._argv[0] == "ssh"
@@ -78,6 +80,28 @@ class Exec:
             )
         return Result(code, stderr)
 
+    async def send(self, line: str, data: Iterable[bytes]) -> Result:
+        assert self._receive, "a transport for scripts only"
+        return await asyncio.to_thread(self._send, f"{self._prefix}{line}\n".encode(), data)
+
+    def _send(self, head: bytes, data: Iterable[bytes]) -> Result:
+        # Standard error in a file: nobody reads it while the data goes out.
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                self._receive, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            )
+            assert process.stdin
+            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                stdin.write(head)
+                for piece in data:
+                    stdin.write(piece)
+            code = process.wait()
+            errors.seek(0)
+            stderr = errors.read().decode(errors="replace")
+        if code < 0 or (code == SSH_FAILED and self._is_ssh):
+            raise Unreachable(_reason(stderr), self._where, shlex.join(self._receive), stderr, _hint(stderr))
+        return Result(code, stderr)
+
     async def close(self) -> None:
         return None
 
@@ -122,7 +146,8 @@ def _hint(stderr: str) -> str:
 def local(node: Node, sudo_password: str = "") -> Exec:
     """This machine."""
     command, prefix = launched("", sudo_password)
-    return Exec(["sh", "-c", command], node.name, prefix)
+    receive, _ = receiving("", sudo_password)
+    return Exec(["sh", "-c", command], node.name, prefix, ["sh", "-c", receive])
 
 
 def openssh(node: Node, sudo_password: str = "") -> Exec:
@@ -134,5 +159,7 @@ def openssh(node: Node, sudo_password: str = "") -> Exec:
     argv += ["-p", str(ssh.port)] if ssh.port else []
     argv += ["-i", str(Path(ssh.identity_file).expanduser())] if ssh.identity_file else []
     argv += ["-l", ssh.user] if ssh.user else []
+    argv += ["--", ssh.host or node.address]
     # Quoted for the login shell, whichever it is.
-    return Exec([*argv, "--", ssh.host or node.address, f"exec sh -c {shlex.quote(command)}"], node.name, prefix)
+    launch, receive = (f"exec sh -c {shlex.quote(text)}" for text in (command, receiving("", sudo_password)[0]))
+    return Exec([*argv, launch], node.name, prefix, [*argv, receive])

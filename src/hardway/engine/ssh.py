@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 
-from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched
+from hardway.engine.transport import CONTINUE, Lines, OnLine, Result, launched, receiving
 from hardway.errors import Unreachable
 from hardway.model import Node, Ssh
 
@@ -52,6 +52,27 @@ class AsyncSsh:
                     stderr = (await errors).decode(errors="replace")
                 finally:
                     errors.cancel()
+                await process.wait_closed()
+                code = process.exit_status
+        except (asyncssh.Error, OSError) as lost:
+            raise Unreachable(f"the connection was lost: {lost}", self._where, hint=CONTINUE) from lost
+        if code is None or code < 0:
+            raise Unreachable("the connection was lost", self._where, hint=CONTINUE)
+        return Result(code, stderr)
+
+    async def send(self, line: str, data: Iterable[bytes]) -> Result:
+        receive, head = receiving(line, self._sudo_password)
+        try:
+            async with self._connection.create_process(
+                f"exec sh -c {shlex.quote(receive)}", encoding=None
+            ) as process:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.write(head)
+                    for piece in data:
+                        process.stdin.write(piece)
+                        await process.stdin.drain()
+                    process.stdin.write_eof()
+                stderr = (await process.stderr.read()).decode(errors="replace")
                 await process.wait_closed()
                 code = process.exit_status
         except (asyncssh.Error, OSError) as lost:

@@ -2,24 +2,37 @@
 
 import codecs
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from hardway.model import Node
 
 MARK = "# the script begins"
-LAUNCH = "if [ \"$(id -u)\" = 0 ]; then exec bash -c 'source <(cat)'; fi; exec sudo -n -- bash -c 'source <(cat)'"
+_SCRIPT = "source <(cat)"
+_ONE_LINE = 'IFS= read -r script && eval "$script"'
+
+
+def _plain(take: str) -> str:
+    """POSIX sh that lets bash, as root, take what comes on standard input."""
+    return f'if [ "$(id -u)" = 0 ]; then exec bash -c {shlex.quote(take)}; fi; exec sudo -n -- bash -c {shlex.quote(take)}'
+
+
+def _asking(take: str) -> str:
+    """The same with sudo's password as the first line and MARK as the second."""
+    skip = f"IFS= read -r line; [ \"$line\" = '{MARK}' ] || IFS= read -r line; {take}"
+    return (
+        f'if [ "$(id -u)" = 0 ]; then exec bash -c {shlex.quote(skip)}; fi; '
+        f"exec sudo -S -k -p '' -- bash -c {shlex.quote(skip)}"
+    )
+
+
+LAUNCH = _plain(_SCRIPT)
 """POSIX sh that runs the bash script on its standard input as root. Bash would read a script from a pipe byte by
 byte; `source` reads all of it first, and an upload that was cut short is not run at all."""
-
-_TAKE = f"IFS= read -r line; [ \"$line\" = '{MARK}' ] || IFS= read -r line; source <(cat)"
-ASKING = (
-    f'if [ "$(id -u)" = 0 ]; then exec bash -c {shlex.quote(_TAKE)}; fi; '
-    f"exec sudo -S -k -p '' -- bash -c {shlex.quote(_TAKE)}"
-)
-"""The same with sudo's password as the first line and MARK as the second. sudo reads its line byte by byte and leaves
-the rest; where nobody asked for the password (root, NOPASSWD) bash throws it away. It is in no argument of any process."""
+ASKING = _asking(_SCRIPT)
+"""The same with a password. sudo reads its line byte by byte and leaves the rest; where nobody asked for the password
+(root, NOPASSWD) bash throws it away. It is in no argument of any process."""
 
 CONTINUE = "run the same command again: it continues where the node stands"
 
@@ -41,6 +54,9 @@ class Transport(Protocol):
     async def run(self, script: str, on_line: OnLine) -> Result:
         """Run the script and hand on each line of its standard output; Unreachable when the link is lost."""
 
+    async def send(self, line: str, data: Iterable[bytes]) -> Result:
+        """Run one line of bash as root with `data` on its standard input; Unreachable when the link is lost."""
+
     async def close(self) -> None:
         """End the connection. A script that still runs on the node ends at its next step boundary."""
 
@@ -48,6 +64,13 @@ class Transport(Protocol):
 def launched(script: str, sudo_password: str) -> tuple[str, str]:
     """The command for the login shell, and what it gets on standard input."""
     return (ASKING, f"{sudo_password}\n{MARK}\n{script}") if sudo_password else (LAUNCH, script)
+
+
+def receiving(line: str, sudo_password: str) -> tuple[str, bytes]:
+    """The same for one line of bash, whose own standard input is what is sent behind these bytes."""
+    if sudo_password:
+        return _asking(_ONE_LINE), f"{sudo_password}\n{MARK}\n{line}\n".encode()
+    return _plain(_ONE_LINE), f"{line}\n".encode()
 
 
 Connect = Callable[[Node], Awaitable[Transport]]

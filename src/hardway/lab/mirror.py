@@ -2,12 +2,15 @@
 
 A node runs the article's download scripts unchanged; only its /etc/hosts and its trusted CAs are the lab's.
 Run as `python -m hardway.lab.mirror --root DIR --listen ADDRESS:443 --cert FILE --key FILE`. Below DIR lies one directory
-for each site, chosen by the Host header; a Host that is no site is served from DIR itself (the apt repository: /debian/).
+for each site, chosen by the Host header; a Host that is no site is served from DIR itself (the apt repository: /debian/,
+the registry: /v2/).
 """
 
 import argparse
 import gzip
 import hashlib
+import json
+import os
 import shutil
 import ssl
 import sys
@@ -20,7 +23,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hardway.lab.apt import build_repo
+from hardway.lab.images import ensure_images
 from hardway.lab.paths import Say, cache_dir, fresh_dir, link_or_copy, locked
+from hardway.lab.registry import MANIFESTS, ensure_registry
 from hardway.lab.sources import Binaries, ReleaseFile, checksum_text, release_files
 
 SITES = ("dl.k8s.io", "github.com")
@@ -30,14 +35,19 @@ HANDSHAKE_SECONDS = 30.0
 
 
 def ensure_mirror(binaries: Binaries, tree: Path, packages: Sequence[str], say: Say) -> Path:
-    """The directory to serve, made once: the release sites, and below `debian` the packages that `tree` lacks.
+    """The directory to serve, made once: the release sites, below `debian` the packages that `tree` lacks, below `v2`
+    the images as a registry.
 
     Source of the layout: `sources.release_files`. crictl answers 404: it cannot be built from modules.
     """
     root = cache_dir() / "mirror" / f"{binaries.key}-{tree.name}"
+    archives = ensure_images(binaries, say)
     with locked("mirror"):
         build_mirror_tree(binaries, root, say)
         build_repo(tree, root / "debian", packages, say)
+        registry = ensure_registry(archives, archives[0].parents[1] / "registry", say)
+        if not (root / "v2").is_symlink():
+            (root / "v2").symlink_to(registry)
     return root
 
 
@@ -90,6 +100,13 @@ class Handler(SimpleHTTPRequestHandler):
         assert isinstance(server, MirrorServer)
         self.directory = str(server.root / host if host in server.sites else server.root)
         return super().translate_path(path)
+
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        """A registry says what a manifest is; clients believe it."""
+        file = Path(path)
+        if file.parent.name == MANIFESTS:
+            return str(json.loads(file.read_bytes())["mediaType"])
+        return super().guess_type(path)
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         """In large pieces: a node fetches 300 MB."""

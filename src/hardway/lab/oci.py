@@ -1,23 +1,21 @@
-"""Write a container image of one layer as an OCI archive, which `ctr images import` and every registry tool reads.
+"""Make a container image of one layer, as an OCI archive.
 
 Static binaries need no base image and no image builder. Same input, same bytes: the image id does not change on a rebuild.
-Source: OCI image specification, image-layout.md, manifest.md, config.md.
+Source: OCI image specification, config.md.
 """
 
 import hashlib
 import io
-import json
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
+from hardway.bundle import oci
+from hardway.bundle.oci import CONFIG, LAYER, MANIFEST, Blob, descriptor, digest, reference, to_json
+
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NET_BIND_SERVICE = b"\x01\x00\x00\x02\x00\x04" + bytes(14)
@@ -63,7 +61,7 @@ def write_archive(image: Image, target: Path) -> None:
         layer.seek(0)
         layer_digest = hashlib.file_digest(layer, "sha256").hexdigest()
         layer_size = layer.seek(0, io.SEEK_END)
-        config = _json(
+        config = to_json(
             {
                 "architecture": "amd64",
                 "os": "linux",
@@ -76,32 +74,16 @@ def write_archive(image: Image, target: Path) -> None:
                 "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
             }
         )
-        manifest = _json(
+        manifest = to_json(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": _descriptor(CONFIG, config),
+                "config": descriptor(CONFIG, config),
                 "layers": [{"mediaType": LAYER, "digest": f"sha256:{layer_digest}", "size": layer_size}],
             }
         )
-        annotations = {
-            "io.containerd.image.name": image.reference,
-            "org.opencontainers.image.ref.name": image.reference.rsplit(":", 1)[1],
-        }
-        index = {
-            "schemaVersion": 2,
-            "mediaType": INDEX,
-            "manifests": [{**_descriptor(MANIFEST, manifest), "annotations": annotations}],
-        }
-        half = target.with_name(f".{target.name}.new")
-        with tarfile.open(half, "w", format=tarfile.PAX_FORMAT) as archive:
-            _add_bytes(archive, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-            _add_bytes(archive, "index.json", _json(index))
-            for blob in (config, manifest):
-                _add_bytes(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
-            layer.seek(0)
-            archive.addfile(_info(f"blobs/sha256/{layer_digest}", 0o644, layer_size), layer)
-        half.rename(target)
+        blobs: dict[str, Blob] = {digest(config): config, f"sha256:{layer_digest}": Path(layer.name)}
+        oci.write_archive(target, reference(image.reference), manifest, MANIFEST, blobs)
 
 
 def _write_layer(image: Image, output: IO[bytes]) -> None:
@@ -162,19 +144,3 @@ def _directory(name: str, mode: int) -> tarfile.TarInfo:
 def _timeless(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.mtime = 0
     return info
-
-
-def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    archive.addfile(_info(name, 0o644, len(content)), io.BytesIO(content))
-
-
-def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
-    return {
-        "mediaType": media_type,
-        "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
-        "size": len(content),
-    }
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -67,11 +67,52 @@ OOMScoreAdjust=-999
 WantedBy=multi-user.target
 EOF
 
+# configure-components/containerd/registries/registry.k8s.io/directory
+# make the directory /etc/containerd/certs.d/registry.k8s.io
+install -d -m 0755 -o root -g root /etc/containerd/certs.d/registry.k8s.io
+
+# configure-components/containerd/registries/registry.k8s.io
+# images come from the mirrors only
+install -m 0644 /dev/stdin /etc/containerd/certs.d/registry.k8s.io/hosts.toml <<'EOF'
+server = "https://mirror.my-first-cluster.example.com/v2/registry.k8s.io"
+capabilities = ["pull", "resolve"]
+override_path = true
+
+[host."https://mirror.my-first-cluster.example.com/v2/registry.k8s.io"]
+capabilities = ["pull", "resolve"]
+override_path = true
+EOF
+
+# configure-components/containerd/registries/docker.io/directory
+# make the directory /etc/containerd/certs.d/docker.io
+install -d -m 0755 -o root -g root /etc/containerd/certs.d/docker.io
+
+# configure-components/containerd/registries/docker.io
+# images come from the mirrors only
+install -m 0644 /dev/stdin /etc/containerd/certs.d/docker.io/hosts.toml <<'EOF'
+server = "https://mirror.my-first-cluster.example.com/v2/docker.io"
+capabilities = ["pull", "resolve"]
+override_path = true
+
+[host."https://mirror.my-first-cluster.example.com/v2/docker.io"]
+capabilities = ["pull", "resolve"]
+override_path = true
+EOF
+
 # configure-components/containerd/start
 # enable and start containerd.service: it reads its configuration when it starts
 systemctl daemon-reload
 systemctl enable -q containerd.service
 systemctl restart containerd.service || { journalctl --no-pager -n 20 -u containerd.service >&2; exit 1; }
+
+# configure-components/images
+# import the images that a bundle has brought: pinned, because no registry could give them back
+if [ -s /var/cache/hardway/images/list ]; then
+  while read -r image file <&3; do
+    ctr -n k8s.io images import "/var/cache/hardway/images/$file" >/dev/null
+    ctr -n k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null
+  done 3</var/cache/hardway/images/list
+fi
 
 # configure-components/kubelet/drop-ins
 # make the directory /usr/lib/systemd/system/kubelet.service.d

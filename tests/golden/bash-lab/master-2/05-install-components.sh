@@ -39,6 +39,10 @@ fi
 
 url="${COMPONENT_VERSION}/runc.amd64"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/runc/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/runc"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading runc from $REPOSITORY/$url"
@@ -107,6 +111,10 @@ fi
 
 url="v${COMPONENT_VERSION#v}/containerd-${COMPONENT_VERSION#v}-linux-amd64.tar.gz"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/containerd/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/containerd"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading containerd from $REPOSITORY/$url"
@@ -180,6 +188,10 @@ fi
 
 url="${COMPONENT_VERSION}/bin/linux/amd64/kubelet"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/kubelet/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/kubelet"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading kubelet from $REPOSITORY/$url"
@@ -248,6 +260,10 @@ fi
 
 url="${COMPONENT_VERSION}/etcd-${COMPONENT_VERSION}-linux-amd64.tar.gz"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/etcd/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/etcd"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading etcd from $REPOSITORY/$url"
@@ -321,6 +337,10 @@ fi
 
 url="${COMPONENT_VERSION}/bin/linux/amd64/kubectl"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/kubectl/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/kubectl"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading kubectl from $REPOSITORY/$url"
@@ -393,6 +413,10 @@ fi
 
 url="${COMPONENT_VERSION}/cni-plugins-linux-amd64-${COMPONENT_VERSION}.tgz"
 file="${url##*/}"
+if [ -f "/var/cache/hardway/downloads/cni-plugins/$url" ]; then
+  log "[INFO] a bundle has brought it"
+  REPOSITORY="file:///var/cache/hardway/downloads/cni-plugins"
+fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 log "[INFO] downloading cni-plugins from $REPOSITORY/$url"
