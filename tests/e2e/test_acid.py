@@ -75,6 +75,26 @@ def test_logs_and_exec(cluster: Harness) -> None:
     assert cluster.kubectl("exec client -- hostname") == "client\n"
 
 
+def test_images_come_through_the_mirror(cluster: Harness) -> None:
+    """An image that a node lacks is pulled through certs.d: the mirror is asked for manifest and layers by this node."""
+    image, pull = "registry.k8s.io/coredns/coredns:v1.11.1", "run pulled --restart=Never --image-pull-policy=Always"
+    override = '{"spec": {"nodeName": "worker-1.my-first-cluster.example.com"}}'
+    # CRI has a second name for it, by its id.
+    forget = f"ctr -n k8s.io images ls | awk '$1 == \"{image}\" {{ print $3 }}' | tee /tmp/digest >/dev/null; "
+    forget += "ctr -n k8s.io images ls | awk -v d=\"$(cat /tmp/digest)\" '$3 == d { print $1 }'"
+    cluster.lab.exec("worker-1", f"ctr -n k8s.io images rm --sync $({forget}) >/dev/null; rm /tmp/digest")
+    cluster.kubectl(f"{pull} --image={image} --overrides='{override}' -- -version")
+    events = "get events --field-selector involvedObject.name=pulled -o 'jsonpath={.items[*].message}'"
+    eventually(
+        lambda: f'Successfully pulled image "{image}"' in cluster.kubectl(events), 60, "the image to be pulled"
+    )
+    worker = cluster.lab.machine("worker-1").node.address
+    asked = [line for line in (cluster.lab.folder / "mirror.log").read_text().splitlines() if line.startswith(worker)]
+
+    assert any("/v2/registry.k8s.io/coredns/coredns/manifests/v1.11.1?ns=registry.k8s.io" in line for line in asked)
+    assert any("/v2/registry.k8s.io/coredns/coredns/blobs/sha256:" in line for line in asked)
+
+
 @pytest.mark.parametrize("name", sorted(NODES))
 def test_kubelets_serve_with_the_clusters_ca(cluster: Harness, name: str) -> None:
     """Port 10250 of every node shows a certificate for its address that the cluster CA has signed."""

@@ -11,8 +11,9 @@ from hardway.bundle.opened import Opened, opened, verify
 from hardway.bundle.use import Brought
 from hardway.bundle.use import use as bring
 from hardway.cli import ui
-from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, read
+from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.run import open_session
+from hardway.engine.transport import Connect
 from hardway.model import Cluster
 
 app = typer.Typer(
@@ -63,12 +64,13 @@ def use(
         str, typer.Option("--digest", help="What bundle create printed; another bundle is refused")
     ] = "",
     json: Json = False,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Verify a bundle and bring the nodes what they need of it. Then apply downloads nothing."""
     cluster = read(file, node)
     with opened(bundle) as content:
         verify(content, digest)
-        rows = asyncio.run(_use(cluster, node or [], content))
+        rows = asyncio.run(_use(cluster, node or [], content, connection(ask_sudo_password)))
     if json:
         ui.as_json([{"node": row.node, "files": row.files, "sent": row.sent, "bytes": row.size} for row in rows])
     else:
@@ -79,6 +81,6 @@ def use(
         ui.say(f"next: hardway apply -f {file}")
 
 
-async def _use(cluster: Cluster, nodes: list[str], content: Opened) -> list[Brought]:
-    async with open_session(cluster, nodes) as session:
+async def _use(cluster: Cluster, nodes: list[str], content: Opened, connect: Connect) -> list[Brought]:
+    async with open_session(cluster, nodes, connect=connect) as session:
         return await bring(session, content, ui.say)
