@@ -80,9 +80,10 @@ def test_images_come_through_the_mirror(cluster: Harness) -> None:
     image, pull = "registry.k8s.io/coredns/coredns:v1.11.1", "run pulled --restart=Never --image-pull-policy=Always"
     override = '{"spec": {"nodeName": "worker-1.my-first-cluster.example.com"}}'
     # CRI has a second name for it, by its id.
-    forget = f"ctr -n k8s.io images ls | awk '$1 == \"{image}\" {{ print $3 }}' | tee /tmp/digest >/dev/null; "
-    forget += "ctr -n k8s.io images ls | awk -v d=\"$(cat /tmp/digest)\" '$3 == d { print $1 }'"
-    cluster.lab.exec("worker-1", f"ctr -n k8s.io images rm --sync $({forget}) >/dev/null; rm /tmp/digest")
+    rows = [line.split() for line in cluster.lab.exec("worker-1", "ctr -n k8s.io images ls").splitlines()]
+    (digest,) = (row[2] for row in rows if row[0] == image)
+    names = " ".join(row[0] for row in rows if row[2] == digest)
+    cluster.lab.exec("worker-1", f"ctr -n k8s.io images rm --sync {names}")
     cluster.kubectl(f"{pull} --image={image} --overrides='{override}' -- -version")
     events = "get events --field-selector involvedObject.name=pulled -o 'jsonpath={.items[*].message}'"
     eventually(

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 import ssl
+import subprocess
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -28,6 +28,7 @@ from hardway.chapters.components import BROUGHT, COMPONENTS
 from hardway.chapters.install_components import script
 from hardway.engine.exec import Exec
 from hardway.engine.run import Session
+from hardway.engine.transport import receiving
 from hardway.errors import HardwayError, Refused, UsageError
 from hardway.lab.mirror import MirrorServer
 from hardway.lab.oci import Entry, Image, write_archive
@@ -368,6 +369,18 @@ def test_public_registries_tokens_lists_and_redirects(tmp_path: Path, monkeypatc
     assert any(line.startswith("/v2/a/blobs") and line.endswith("Bearer open") for line in seen)
 
 
+@pytest.mark.parametrize("password", ["", "open sesame"])
+def test_data_behind_a_line(tmp_path: Path, password: str) -> None:
+    """The first line is run, and has all that follows as its standard input; a password that nobody wanted is skipped."""
+    payload = b"\0\n# the script begins\n" + bytes(range(256)) * 1000
+    command, head = receiving(f"cat >{tmp_path}/out; echo done >{tmp_path}/end", password)
+    subprocess.run(["sh", "-c", command], input=head + payload, check=True)
+
+    assert (tmp_path / "out").read_bytes() == payload
+    assert (tmp_path / "end").read_text() == "done\n"
+    assert password == "" or password not in command
+
+
 ENTER = 'mkdir -p /var/cache/hardway && mount --bind "$0" /var/cache/hardway && exec bash -c "$1"'
 
 
@@ -435,7 +448,8 @@ def test_the_install_script_takes_what_a_bundle_brought(site: Site, tmp_path: Pa
     (tmp_path / "install.sh").write_text(text)
 
     def install() -> int:
-        return os.spawnlp(os.P_WAIT, "unshare", "unshare", "-n", "bash", str(tmp_path / "install.sh"))
+        argv = ["unshare", "-n", "bash", str(tmp_path / "install.sh")]
+        return subprocess.run(argv, capture_output=True, check=False).returncode
 
     assert install() == 0
     assert (tmp_path / "bin/runc").read_bytes() == RUNC
@@ -453,22 +467,16 @@ def test_nothing_to_import_without_a_bundle(tmp_path: Path) -> None:
     ctr = tmp_path / "bin/ctr"
     ctr.write_text("#!/bin/sh\nprintf 'one:1\\ntwo:2\\nthree:3\\n'\n")
     ctr.chmod(0o755)
-    bash = shutil.which("bash")
-    assert bash
 
     def ask() -> tuple[int, str]:
-        text = run.unless.script.replace(BROUGHT, str(tmp_path))
-        reader, writer = os.pipe()
-        pid = os.posix_spawn(
-            bash,
-            ["bash", "-uc", text],
-            {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
-            file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)],
+        done = subprocess.run(
+            ["bash", "-uc", run.unless.script.replace(BROUGHT, str(tmp_path))],
+            env={"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        os.close(writer)
-        with os.fdopen(reader) as output:
-            said = output.read()
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
+        return done.returncode, done.stdout
 
     assert ask() == (0, "")
     (tmp_path / "images").mkdir()
