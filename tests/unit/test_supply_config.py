@@ -1,5 +1,6 @@
 """Proxies and registries' mirrors: what cluster.yaml may say, and what nodes get of it."""
 
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -14,7 +15,8 @@ from hardway.renderers import bash
 from hardway.workflows.apply import APPLY
 
 ROOT = Path(__file__).resolve().parents[2]
-LAB = (ROOT / "examples/lab/cluster.yaml").read_text()
+LAB = re.sub(r"  registries:\n(?: {4}.*\n)+", "", (ROOT / "examples/lab/cluster.yaml").read_text())
+"""The example without its registries."""
 CA = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 PROXIES = {"http": "http://proxy.example.com:3128", "https": "http://proxy.example.com:3128"}
 
