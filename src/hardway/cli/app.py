@@ -14,6 +14,7 @@ from hardway.cli import (
     join_command,
     kubeconfig,
     lab,
+    new,
     node,
     parity,
     plan,
@@ -34,6 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 error, 2 wrong input, 3 a step failed, 4 node not reachable, 5 locked, 6 refused, 7 lab.",
 )
+app.command(
+    epilog="Example: hardway new --name demo --domain example.com --master master-1=192.0.2.11 --worker worker-1=192.0.2.21"
+)(new.new)
 app.command()(plan.plan)
 app.command()(apply.apply)
 app.command()(check.check)
