@@ -117,7 +117,7 @@ def ensure_containerd_template(binaries: Binaries, say: Say) -> Path:
         say("importing the images into a containerd directory")
         # A short path: a socket's name may have 107 bytes.
         with fresh_dir(target) as root, tempfile.TemporaryDirectory(prefix="hardway-") as scratch:
-            with _containerd(binaries, root, Path(scratch)) as ctr:
+            with private_containerd(binaries, root, Path(scratch)) as ctr:
                 for archive in archives:
                     ctr("images", "import", "--snapshotter", "overlayfs", str(archive))
                 _await_managed(ctr)
@@ -185,7 +185,7 @@ Ctr = Callable[..., str]
 
 
 @contextmanager
-def _containerd(binaries: Binaries, root: Path, scratch: Path) -> Iterator[Ctr]:
+def private_containerd(binaries: Binaries, root: Path, scratch: Path) -> Iterator[Ctr]:
     """Run containerd on `root` and nothing else of the host; yields `ctr` bound to it and CRI's namespace."""
     release = binaries.release
     config = scratch / "config.toml"
