@@ -49,5 +49,5 @@ test-full: setup ## the long tail: other examples of every property, and the clo
 bench: setup ## hardway against stock kubeadm on the same nodes
 	.venv/bin/python bench/bench.py
 
-golden: setup ## write the golden files anew; read the difference before you commit it
+golden: setup ## write golden files and docs/reference.md anew; read the difference before you commit it
 	.venv/bin/pytest -q tests/golden --golden
