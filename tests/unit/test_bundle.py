@@ -213,6 +213,16 @@ def test_a_directory_is_continued_and_cleaned(site: Site, tmp_path: Path) -> Non
         create(site.cluster, other, silent)
 
 
+def test_what_cannot_be_written_is_a_sentence(site: Site, tmp_path: Path) -> None:
+    """A place where nothing can be put is no reason for a traceback."""
+    (tmp_path / "file").write_text("in the way")
+    for target in (tmp_path / "file/bundle", tmp_path / "file/bundle.tar", Path("/proc/bundle")):
+        with pytest.raises(HardwayError, match="cannot be written"):
+            create(site.cluster, target, silent)
+    with pytest.raises(UsageError):
+        create(site.cluster, tmp_path / "file", silent)
+
+
 def test_a_changed_site_is_noticed_where_a_sum_is_pinned(site: Site, tmp_path: Path) -> None:
     """File and checksum file changed together: the site's own sum cannot tell, a pinned one can."""
     good = hashlib.sha256(RUNC).hexdigest()

@@ -152,6 +152,15 @@ def test_unverified_mirrors_are_told() -> None:
         assert len(notes) == 1
 
 
+def test_one_sum_for_two_architectures_is_told() -> None:
+    """A pinned sum belongs to one file; with amd64 and arm64 side by side it cannot fit everywhere."""
+    pinned = LAB.replace("  skip: [", f"  components: {{runc: {{sha256: '{'0' * 64}'}}}}\n  skip: [")
+    mixed = pinned.replace("roles: [worker]}", "roles: [worker], facts: {arch: arm64}}")
+
+    assert [line for line in advice(loads(pinned)) if "sha256" in line] == []
+    assert len([line for line in advice(loads(mixed)) if "runc will be refused on some" in line]) == 1
+
+
 def test_hosts_toml_as_containerd_reads_it(tmp_path: Path) -> None:
     """Mirrors in order with CA and capabilities; then the registry itself under the name that it is served under."""
     (tmp_path / "ca.crt").write_text(CA)

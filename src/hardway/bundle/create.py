@@ -18,8 +18,18 @@ def create(cluster: Cluster, target: Path, say: Say, extra: Sequence[str] = ()) 
     """Write the bundle to a directory, or to one file where the name ends with `.tar`.
 
     An interrupted run is continued by the next one. `extra`: images beyond those of the cluster. UsageError when the
-    target is something else; HardwayError when something cannot be had or does not fit its checksum.
+    target is something else; HardwayError when something cannot be had, does not fit its checksum or cannot be written.
     """
+    try:
+        return _create(cluster, target, say, extra)
+    except OSError as error:
+        raise HardwayError(f"the bundle cannot be written: {error.strerror or error}", str(target)) from None
+
+
+def _create(cluster: Cluster, target: Path, say: Say, extra: Sequence[str]) -> Manifest:
+    wanted = dict.fromkeys(
+        (name, node.facts.arch) for node in cluster.kubernetes_nodes for name in images_of(cluster, node, extra)
+    )
     is_file = target.suffix == ".tar"
     folder = target.with_name(f".{target.name}.partial") if is_file else target
     if target.is_dir() is is_file and target.exists():
@@ -33,9 +43,6 @@ def create(cluster: Cluster, target: Path, say: Say, extra: Sequence[str] = ()) 
         say(f"{item.name}: {item.url}")
         files |= _download(item, folder)
     registries = {registry.host: registry for registry in cluster.registries}
-    wanted = dict.fromkeys(
-        (name, node.facts.arch) for node in cluster.kubernetes_nodes for name in images_of(cluster, node, extra)
-    )
     for name, arch in wanted:
         say(f"image: {name} ({arch})")
         path = image_path(name, arch)

@@ -202,7 +202,12 @@ def _open(request: urllib.request.Request, context: ssl.SSLContext | None) -> HT
             ) from None
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise HardwayError(f"no answer: {reason}", request.full_url, f"curl -fL {request.full_url}") from None
+        raise HardwayError(
+            f"no answer: {reason}",
+            request.full_url,
+            f"curl -fL {request.full_url}",
+            hint="can this machine reach it? HTTPS_PROXY and SSL_CERT_FILE are read; downloads.mirror names another source",
+        ) from None
     assert isinstance(answer, HTTPResponse)
     return answer
 

@@ -33,6 +33,9 @@ def _advice(cluster: Cluster) -> Iterator[str]:
         yield f"kubelets use cgroup driver {driver}, containerd systemd: containerd.cri of the Inventory can change it"
     if cluster.kubelet_configuration.get("serverTLSBootstrap") is True and not cluster.approve_serving_certificates:
         yield "nobody here approves the kubelets' serving certificates: until somebody does, logs and exec fail"
+    pinned = [name for name, source in cluster.downloads.items() if source.sha256]
+    if pinned and len({node.facts.arch for node in cluster.kubernetes_nodes}) > 1:
+        yield f"nodes have several architectures, and a sha256 fits one file: {', '.join(pinned)} will be refused on some"
     for registry in cluster.registries:
         for mirror in registry.mirrors:
             if mirror.skip_verify or mirror.url.startswith("http://"):
