@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from reviewed import assert_as_reviewed
 
 from hardway.config import load
 from hardway.renderers import bash
@@ -27,19 +28,7 @@ def test_lab_site_is_as_reviewed(request: pytest.FixtureRequest) -> None:
     rendered = {
         path: text for path, text in site("lab").items() if path.split("/")[0] in (*SHOWN, "inputs.sh", "order.txt")
     }
-    stored = {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
-    if request.config.getoption("--golden"):
-        for path in stored.keys() - rendered.keys():
-            (folder / path).unlink()
-        for path, text in rendered.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text)
-
-    assert sorted(stored) == sorted(rendered), (
-        "make golden writes them anew; read the difference before you commit it"
-    )
-    differing = [path for path, text in rendered.items() if stored[path] != text]
-    assert differing == [], "make golden writes them anew; read the difference before you commit it"
+    assert_as_reviewed(rendered, folder, request)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -9,6 +9,7 @@ import typer
 
 from hardway.cli import ui
 from hardway.cli.options import File, Json, read
+from hardway.errors import UsageError
 from hardway.lab.lab import Lab, recorded
 from hardway.lab.spec import from_cluster
 
@@ -25,9 +26,20 @@ def up(
     source: Annotated[
         str, typer.Option("--source", help="Kubernetes' binaries: auto, release, go, or a directory")
     ] = "auto",
+    cloud_init: Annotated[
+        Path | None,
+        typer.Option(
+            "--cloud-init", help="Directory of hardway render cloud-init: nodes boot with NODE/user-data", exists=True
+        ),
+    ] = None,
 ) -> None:
     """Build what is missing (once) and boot the nodes of the inventory."""
-    Lab(from_cluster(read(file, None), name)).up(source, ui.say)
+    spec = from_cluster(read(file, None), name)
+    found = {node.host_name: cloud_init / node.host_name / "user-data" for node in spec.nodes} if cloud_init else {}
+    seeds = {host_name: path.read_text() for host_name, path in found.items() if path.exists()}
+    if cloud_init and not seeds:
+        raise UsageError("there is no user-data of any node of the lab", str(cloud_init))
+    Lab(spec).up(source, ui.say, seeds)
     ui.say(f"next: hardway apply -f {file}")
 
 

@@ -1,18 +1,24 @@
 """hardway render: the same steps as text."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hardway.cli import ui
-from hardway.cli.options import DEFAULT_FILE, File, read
+from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read
 from hardway.errors import UsageError
-from hardway.model.dns import records
+from hardway.model.dns import Record, hosts_line, records, zone_line
 from hardway.renderers import bash as bash_renderer
+from hardway.renderers import cloud_init as cloud_init_renderer
+from hardway.renderers.files import lay_out
 from hardway.workflows.apply import APPLY
+from hardway.workflows.first_boot import FIRST_BOOT
 
-app = typer.Typer(no_args_is_help=True, help="Print the steps as bash, and the records for DNS.")
+app = typer.Typer(
+    no_args_is_help=True, help="Print the steps as bash or cloud-init, and the records for DNS or /etc/hosts."
+)
 
 
 @app.command()
@@ -34,8 +40,52 @@ def bash(
     ui.say(f"written to {output}: begin with {output}/order.txt")
 
 
-@app.command()
-def dns(file: File = DEFAULT_FILE) -> None:
-    """The A records of the cluster as lines of a zone file."""
-    for record in records(read(file, None)):
-        ui.data(f"{record.name}. {record.ttl} IN {'AAAA' if ':' in record.address else 'A'} {record.address}")
+@app.command(
+    name="cloud-init",
+    epilog="Example: hardway render cloud-init --node worker-1 -o seed; the files of seed/worker-1 are a NoCloud seed."
+    " Exit codes: 0 done, 2 wrong input, 6 the directory is not empty.",
+)
+def cloud_init(
+    file: File = DEFAULT_FILE,
+    node: Nodes = None,
+    only: Only = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Directory that is made for the nodes' files")
+    ] = Path("hardway-cloud-init"),
+) -> None:
+    """User-data per node for the chapters that a machine can do by itself at its first boot; apply does the rest."""
+    cluster = read(file, node)
+    known = list(dict.fromkeys(stage.chapter.name for stage in FIRST_BOOT))
+    if unknown := [name for name in only or () if name not in known]:
+        raise UsageError(
+            f"cloud-init has no chapter `{unknown[0]}`", hint=f"a machine can do by itself: {', '.join(known)}"
+        )
+    stages = [stage for stage in FIRST_BOOT if not only or stage.chapter.name in only]
+    nodes = [it for it in cluster.nodes if not node or it.name in node or it.host_name in node]
+    tree = cloud_init_renderer.render(cluster, stages, nodes)
+    if not tree:
+        raise UsageError("these nodes have nothing to do in these chapters", str(file))
+    lay_out(tree, output)
+    ui.say(f"written to {output}: {', '.join(path.removeprefix('/') for path in tree)}")
+    if secret := [path for path in tree if path.endswith("/secret")]:
+        ui.say(f"note: secrets are in {', '.join(output.name + path for path in secret)} only: a part of their own")
+
+
+@app.command(epilog="Example: hardway render dns -f cluster.yaml >>zone.db. Exit codes: 0 done, 2 wrong input.")
+def dns(file: File = DEFAULT_FILE, json: Json = False) -> None:
+    """The A records of the cluster as lines of a zone file, with their TTL."""
+    _records(file, json, zone_line)
+
+
+@app.command(epilog="Example: hardway render hosts | sudo tee -a /etc/hosts. Exit codes: 0 done, 2 wrong input.")
+def hosts(file: File = DEFAULT_FILE, json: Json = False) -> None:
+    """The same records as lines of /etc/hosts, for machines without a DNS zone."""
+    _records(file, json, hosts_line)
+
+
+def _records(file: Path, json: bool, line: Callable[[Record], str]) -> None:
+    found = records(read(file, None))
+    if json:
+        ui.as_json([{"name": it.name, "address": it.address, "ttl": it.ttl} for it in found])
+    else:
+        ui.data("".join(f"{line(record)}\n" for record in found))

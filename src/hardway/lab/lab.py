@@ -101,6 +101,11 @@ class Lab:
         """
         with self._locked():
             if self.is_prepared():
+                if seeds:
+                    raise LabError(
+                        f"lab `{self.spec.name}` is up already, and user-data counts at a node's first boot only",
+                        hint="hardway lab down, then up",
+                    )
                 self._power_on(say)
                 return
             if self._is_left():

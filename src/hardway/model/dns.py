@@ -21,3 +21,13 @@ def records(cluster: Cluster) -> tuple[Record, ...]:
     """The endpoint first, then the nodes in the order of the inventory."""
     endpoint = [Record(cluster.endpoint.host, cluster.balancer.address)] if cluster.balancer.address else []
     return (*endpoint, *(Record(node.name, node.address) for node in cluster.nodes))
+
+
+def zone_line(record: Record) -> str:
+    """The record in a zone file; the name is absolute."""
+    return f"{record.name}. {record.ttl} IN {'AAAA' if ':' in record.address else 'A'} {record.address}"
+
+
+def hosts_line(record: Record) -> str:
+    """The record in /etc/hosts. A line of its own: on a shared one the first name would be everybody's canonical name."""
+    return f"{record.address} {record.name}"

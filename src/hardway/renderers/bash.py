@@ -93,11 +93,12 @@ def script(cluster: Cluster, stage: Stage, node: Node, primitives: tuple[Primiti
         if primitive.step != previous:
             parts.append(f"# {primitive.step}")
             previous = primitive.step
-        parts.append(_text(primitive))
+        parts.append(text(primitive))
     return "\n".join(parts)
 
 
-def _text(primitive: Primitive) -> str:
+def text(primitive: Primitive) -> str:
+    """One primitive as a person would type it, with its reason as a comment."""
     return "".join(_lines(primitive))
 
 
