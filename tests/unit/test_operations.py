@@ -1,5 +1,7 @@
 """What verbs for a running cluster accept, print and read, without a cluster."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -144,3 +146,15 @@ def test_unreadable_certificates_are_missing() -> None:
     (found,) = expiration.read("n", "apiserver\tca\tno\t\n")
 
     assert (found.name, found.authority, found.external, found.pem) == ("apiserver", "ca", False, b"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    """Each shell's script asks the command itself what comes next."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hardway.cli", "completion", shell], capture_output=True, text=True, check=True
+    )
+
+    assert f"_HARDWAY_COMPLETE=complete_{shell}" in done.stdout
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)

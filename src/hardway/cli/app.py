@@ -10,6 +10,7 @@ from hardway.cli import (
     certs,
     chapters,
     check,
+    completion,
     csr,
     join_command,
     kubeconfig,
@@ -56,6 +57,7 @@ app.add_typer(csr.app, name="csr")
 app.command(epilog="Example: hardway parity --all -f cluster.yaml")(parity.parity)
 app.command(epilog="Example: hardway versions --json")(versions.versions)
 app.add_typer(bundle.app, name="bundle")
+app.command(epilog="Example: hardway completion zsh >~/.zfunc/_hardway")(completion.completion)
 app.add_typer(lab.app, name="lab")
 
 
