@@ -35,6 +35,16 @@ def watch_argv(seen: set[str], stop: threading.Event) -> None:
                     continue
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First all tests of the shared cluster, and among them last the one that takes it away: one lab at a time."""
+    items.sort(
+        key=lambda item: (
+            "fresh" not in getattr(item, "fixturenames", ()),
+            item.name == "test_lab_leaves_nothing_behind",
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """A lab with booted nodes and nothing on them; gone afterwards."""
