@@ -41,6 +41,7 @@ def main() -> None:
         *run(folder, "hardway plan", [hardway, "plan"]),
         *run(folder, "hardway apply", [hardway, "apply"]),
         *run(
+            folder,
             f"ssh master-1 sudo {nodes}",
             [hardway, "lab", "exec", "--name", lab, "master-1", "--", *shlex.split(nodes)],
         ),

@@ -18,6 +18,9 @@ from hardway.steps.shell import quote
 LIMIT = 180
 """Seconds for a static pod to be well again."""
 
+GRACE = 30
+"""Seconds that a container has to end, as the kubelet gives a static pod (terminationGracePeriodSeconds)."""
+
 READERS: dict[str, tuple[str, ...]] = {
     "etcd": ("etcd-server", "etcd-peer"),
     "kube-apiserver": ("apiserver", "apiserver-kubelet-client", "apiserver-etcd-client", "front-proxy-client"),
@@ -71,8 +74,12 @@ def _restart(cluster: Cluster, node: Node, pod: str) -> str:
     return (
         f'old="$({running})"\n'
         f'for id in $old; do ctr -n k8s.io tasks kill -s SIGTERM "$id"; done\n'
-        f"deadline=$((SECONDS + {LIMIT}))\n"
+        f"deadline=$((SECONDS + {LIMIT})) patience=$((SECONDS + {GRACE}))\n"
         f'until new="$({running})"; [ -n "$new" ] && [ "$new" != "$old" ]; do\n'
+        # An API server waits a minute for its watches to end; the kubelet gives a static pod half of it.
+        '  if [ "$SECONDS" -ge "$patience" ]; then\n'
+        '    for id in $old; do ctr -n k8s.io tasks kill -s SIGKILL "$id" 2>/dev/null || true; done\n'
+        "  fi\n"
         f'  [ "$SECONDS" -lt "$deadline" ] || {{ echo {quote(gone)} >&2; exit 1; }}\n'
         "  sleep 0.5\ndone\n" + "".join(_until(check, pod) for check in _health(cluster, node, (pod,)))
     )
