@@ -10,13 +10,15 @@ PER_NODE = {
     "apiServer": ("advertise-address",),
     "etcd": (
         "name",
-        "advertise-client-urls",
         "initial-advertise-peer-urls",
         "initial-cluster",
         "initial-cluster-state",
     ),
 }
-"""Flags whose value is each master's own; extraArgs are the same for all."""
+"""Flags whose value is each master's own; extraArgs are the same for all.
+
+advertise-client-urls is none of them: one name may lead to all members.
+"""
 
 
 def problems(sources: Sources) -> Iterator[Problem]:
