@@ -109,6 +109,8 @@ def _files(writes: Iterable[Write]) -> Iterator[str]:
 
 
 def _entry(write: Write) -> Document:
+    # cloud-init changes the owner last, and the kernel then takes such bits away.
+    assert not write.mode & 0o7000, f"{write.path}: cloud-init cannot set mode {octal(write.mode)}"
     entry: dict[str, Value] = {"path": write.path, "permissions": octal(write.mode)}
     if write.owner != "root:root":
         # Users of the same user-data exist when deferred files are written, and not before.

@@ -1,6 +1,7 @@
 """A root of its own on this machine, in which scripts meant for a node can run and leave their files.
 
-Mount, UTS, network, IPC and PID namespaces, and a chroot: `/usr` is this machine's, seen through an overlay in memory;
+Mount, UTS, network, IPC and PID namespaces, and a chroot: `/usr` is this machine's, seen through an overlay in memory
+(or another system's, that lies unpacked in a directory);
 `/etc`, `/var` and all else are new and empty; there is no network. Nothing that runs inside reaches this machine's
 files or services, and nothing is left of it afterwards. Needs root.
 """
@@ -40,6 +41,8 @@ class Machine:
     """Name to file of programs of this machine that lie outside its /usr."""
     folders: tuple[Path, ...] = ()
     """Directories of this machine, outside its /usr, that can be read at their own place."""
+    system: Path = Path("/")
+    """Root of the system whose programs run inside; this machine's own, or an unpacked one of the same architecture."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,12 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
             word for name, path in on.programs.items() for word in (f"/usr/local/bin/{name}", str(path.resolve()))
         ]
         mounts += [word for path in on.folders for word in (str(path), str(path))]
+        more = [str(on.system).rstrip("/"), *mounts]
         namespaces = ("--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child")
         try:
             # When unshare is killed, the namespaces end with it, and everything that runs or is mounted in them.
             done = subprocess.run(
-                ["unshare", *namespaces, "--propagation=private", "bash", "enter", folder, on.hostname, *mounts],
+                ["unshare", *namespaces, "--propagation=private", "bash", "enter", folder, on.hostname, *more],
                 cwd=work,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -147,8 +151,8 @@ def _layered(work: Path, path: str) -> Path:
 
 _ENTER = f"""\
 set -euo pipefail
-work="$1" name="$2"
-shift 2
+work="$1" name="$2" system="$3"
+shift 3
 space="$work/space"
 mount -t tmpfs -o mode=0755 tmpfs "$space"
 mkdir "$space"/{{base,layer,upper,work,usr-layer,usr-upper,usr-work,root}}
@@ -156,16 +160,16 @@ cp -a "$work/layer/." "$space/layer"
 cp -a "$work/usr-layer/." "$space/usr-layer"
 # The part of the machine without which nothing runs: linker, names of users, alternatives.
 for link in bin sbin lib lib32 lib64 libx32; do
-  if [ -L "/$link" ]; then cp -a "/$link" "$space/base/"; fi
+  if [ -L "$system/$link" ]; then cp -a "$system/$link" "$space/base/"; fi
 done
 mkdir -p "$space"/base/{{usr,dev,proc,run,tmp,root,etc,var/lib}}
 chmod 0700 "$space/base/root"
 for file in passwd group nsswitch.conf ld.so.cache ld.so.conf ld.so.conf.d alternatives localtime; do
-  if [ -e "/etc/$file" ]; then cp -a "/etc/$file" "$space/base/etc/"; fi
+  if [ -e "$system/etc/$file" ]; then cp -a "$system/etc/$file" "$space/base/etc/"; fi
 done
 root="$space/root"
 mount -t overlay overlay -o "lowerdir=$space/layer:$space/base,upperdir=$space/upper,workdir=$space/work" "$root"
-mount -t overlay overlay -o "lowerdir=$space/usr-layer:/usr,upperdir=$space/usr-upper,workdir=$space/usr-work" \\
+mount -t overlay overlay -o "lowerdir=$space/usr-layer:$system/usr,upperdir=$space/usr-upper,workdir=$space/usr-work" \\
   "$root/usr"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
