@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,16 +109,17 @@ def harness(file: Path, name: str) -> Harness:
 
 
 @contextmanager
-def booted(file: Path, name: str) -> Iterator[Harness]:
+def booted(file: Path, name: str, seeds: Mapping[str, str] | None = None) -> Iterator[Harness]:
     """The lab of a cluster file with booted nodes and nothing on them; gone afterwards.
 
-    Two runs of the tests on one machine take turns, because there is one lab of a name.
+    `seeds`: user-data by host name, which cloud-init carries out when the node boots. Two runs of the tests on one
+    machine take turns, because there is one lab of a name.
     """
     it = harness(file, name)
     with locked(f"tests-{name}"):
         it.lab.down()
         try:
-            it.lab.up("auto", say)
+            it.lab.up("auto", say, seeds)
             yield it
         finally:
             it.lab.down()
