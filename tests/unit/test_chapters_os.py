@@ -18,6 +18,7 @@ from hardway.chapters.install_components import INSTALL_COMPONENTS
 from hardway.chapters.kernel_modules import KERNEL_MODULES
 from hardway.chapters.load_balancer import LOAD_BALANCER
 from hardway.chapters.network import NETWORK
+from hardway.chapters.ports import PORTS
 from hardway.chapters.preflight import PREFLIGHT
 from hardway.chapters.readiness import READINESS
 from hardway.chapters.sysctls import SYSCTLS
@@ -34,6 +35,7 @@ CHAPTERS = (
     NETWORK,
     PREFLIGHT,
     LOAD_BALANCER,
+    PORTS,
 )
 
 

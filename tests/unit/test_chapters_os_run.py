@@ -193,24 +193,57 @@ def test_an_installation_cut_short_is_done_again(name: str, tmp_path: Path) -> N
 
 
 def test_names_are_compared_with_the_inventory() -> None:
-    """A name that resolves to the address passes; another address, a longer one, or no address at all is told."""
+    """A name that resolves to the address passes; every other one is told, with what was expected and what was found."""
 
-    def question(name: str, address: str) -> tuple[int, str]:
-        return ask(resolve("", [Record("127.0.0.1", "127.0.0.1"), Record(name, address)], Severity.ERROR).script)
+    def question(*records: tuple[str, str]) -> tuple[int, str]:
+        return ask(resolve("", [Record(*record) for record in records], Severity.ERROR).script)
 
-    assert question("127.0.0.2", "127.0.0.2") == (0, "")
-    assert question("127.0.0.2", "127.0.0.22") == (
-        1,
+    first, second = ("127.0.0.2", "127.0.0.22"), ("no.such.invalid", "10.0.0.1")
+    said = (
         "127.0.0.2 resolves to 127.0.0.2, the inventory says 127.0.0.22",
-    )
-    assert question("127.0.0.22", "127.0.0.2") == (
-        1,
-        "127.0.0.22 resolves to 127.0.0.22, the inventory says 127.0.0.2",
-    )
-    assert question("no.such.invalid", "10.0.0.1") == (
-        1,
         "no.such.invalid resolves to nothing, the inventory says 10.0.0.1",
     )
+
+    assert question(("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")) == (0, "")
+    assert question(first) == (1, said[0])
+    assert question(("127.0.0.1", "127.0.0.1"), first, second) == (1, "; ".join(said))
+    assert question(("127.0.0.22", "127.0.0.2"))[0] == 1
+    assert question(("no.such.invalid", "fd00::1")) == (
+        1,
+        "no.such.invalid resolves to nothing, the inventory says fd00::1",
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="/etc/hosts of its own needs root")
+def test_a_name_of_two_addresses_is_told_unless_it_is_its_own(tmp_path: Path) -> None:
+    """The real resolver reads a real hosts file: a stale second address, and the line that Debian's installer writes."""
+    (tmp_path / "hosts").write_text(
+        "10.0.0.1 api.test.example\n10.0.0.9 api.test.example\nfd00::1 api.test.example\n"
+        "10.0.0.2 me.test.example\n127.0.1.1 me.test.example\n127.0.1.1 you.test.example\n"
+    )
+    (tmp_path / "host.conf").write_text("multi on\n")
+    (tmp_path / "nsswitch.conf").write_text("hosts: files\n")
+
+    def question(own: str, *records: tuple[str, str]) -> str:
+        text = resolve("", [Record(*record) for record in records], Severity.ERROR, own).script
+        mounts = "".join(
+            f"mount --bind {tmp_path}/{name} /etc/{name}\n" for name in ("hosts", "host.conf", "nsswitch.conf")
+        )
+        done = subprocess.run(
+            ["unshare", "--mount", "bash", "-c", f"touch /etc/host.conf\n{mounts}\n{text}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    api, me, you = ("api.test.example", "10.0.0.1"), ("me.test.example", "10.0.0.2"), ("you.test.example", "10.0.0.3")
+    assert question("", api) == "api.test.example resolves to 10.0.0.9, too, the inventory says 10.0.0.1 only"
+    assert question(api[0], api, ("api.test.example", "fd00::1")) == ""
+    assert question(me[0], me) == ""
+    assert question("", me) == "me.test.example resolves to 127.0.1.1, too, the inventory says 10.0.0.2 only"
+    assert question(you[0], you) == "you.test.example resolves to 127.0.1.1, the inventory says 10.0.0.3"
 
 
 def test_preflight_answers_in_one_line() -> None:
@@ -296,7 +329,7 @@ def test_a_taken_port_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         (check,) = [c for c in questions(cluster, node) if c.key == "Port-6443"]
-        script_text = check.script.replace('6443"', f'{port}"')
+        script_text = check.script.replace(":6443'", f":{port}'")
         taken = ask(script_text)
     free = ask(script_text)
 

@@ -10,19 +10,19 @@ answered yes by a node that belongs to this cluster already, which its kubelet's
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hardway.chapters import preflight_system
+from hardway.chapters.ports import free
 from hardway.chapters.sysctls import uses_ipv6
 from hardway.model import Cluster, Node
+from hardway.model.ports import CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER, KUBELET, SCHEDULER, ports
 from hardway.steps import Check, Severity
 from hardway.steps.shell import quote, words
 
 REQUIRED = ("crictl", "conntrack", "ip", "iptables", "mount", "nsenter")
 WANTED = ("ebtables", "ethtool", "socat", "tc", "touch")
-KUBELET_PORT = 10250
-SCHEDULER_PORT = 10259
-CONTROLLER_MANAGER_PORT = 10257
-ETCD_PORTS = (2379, 2380)
+KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kubelet", "kube-proxy")
 MANIFESTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 RESET = "an earlier cluster left it: reset this node first"
 
@@ -44,7 +44,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
     yield ask("IsPrivilegedUser", "the user to be root", '[ "$UID" = 0 ] || { echo "it is not"; exit 1; }\n')
     if node.is_control_plane:
         yield from preflight_system.size()
-    yield _firewalld(node)
+    yield _firewalld(cluster, node)
     yield from _ports(cluster, node)
     yield from _files(cluster, node)
     yield from preflight_system.proxies(cluster, node)
@@ -84,26 +84,26 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         )
 
 
-def _firewalld(node: Node) -> Check:
-    ports = f"{node.bind_port} and {KUBELET_PORT}" if node.is_control_plane else f"{KUBELET_PORT}"
+def _firewalld(cluster: Cluster, node: Node) -> Check:
+    """kubeadm names two ports; those of the whole table have to be open."""
+    opened = " ".join(f"--add-port={port}/tcp" for port in ports(cluster, node) if not port.is_local)
     return ask(
         "Firewalld",
         "no firewalld in the way",
         "! systemctl is-active --quiet firewalld 2>/dev/null || { echo 'it is active'; exit 1; }\n",
-        hint=f"open port {ports}, or stop it",
+        hint=f"firewall-cmd --permanent {opened} && firewall-cmd --reload; or systemctl disable --now firewalld",
         severity=Severity.WARNING,
     )
 
 
 def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
-    masters = (node.bind_port, SCHEDULER_PORT, CONTROLLER_MANAGER_PORT, *ETCD_PORTS)
-    for port in (*(masters if node.is_control_plane else ()), KUBELET_PORT):
-        yield ask(
-            f"Port-{port}",
-            f"port {port} to be free",
-            ours(cluster) + f'[ -z "$(ss -Hltn "sport = :{port}")" ] || {{ echo "it is in use"; exit 1; }}\n',
-            hint=f"ss -ltnp 'sport = :{port}' tells by whom",
-        )
+    """kubeadm's ports, which are the defaults; of what else the table has, the taken ones are worth a warning."""
+    masters = (node.bind_port, SCHEDULER, CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER)
+    theirs = (*(masters if node.is_control_plane else ()), KUBELET)
+    more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and not row.is_range]
+    for port in dict.fromkeys((*theirs, *more)):
+        check = free(port, Severity.ERROR if port in theirs else Severity.WARNING)
+        yield replace(check, script=ours(cluster) + check.script)
 
 
 def _files(cluster: Cluster, node: Node) -> Iterator[Check]:

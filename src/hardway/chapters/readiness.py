@@ -12,22 +12,38 @@ DNS_LIMIT = 10
 """Seconds: records that somebody has just made may need a moment."""
 
 
-def resolve(title: str, wanted: Iterable[Record], severity: Severity) -> Check:
-    """The names resolve, on the node, to the addresses of the inventory (one `getent` for each name)."""
-    lines = "".join(f"{record.name} {record.address}\n" for record in wanted)
+RECORDS = (
+    "`hardway render dns` prints the records for the zone, `hardway render hosts` those for /etc/hosts;"
+    " a node asks whom /etc/nsswitch.conf and /etc/resolv.conf name: getent ahosts NAME"
+)
+
+
+def resolve(title: str, wanted: Iterable[Record], severity: Severity, lenient: str = "") -> Check:
+    """The names resolve, on the node, to the addresses of the inventory and to no other (one `getent` for each name).
+
+    `lenient` may lead to other addresses, too: a node's own name leads to all of its addresses where systemd makes it up.
+    """
+    lines = "".join(f"{it.name} {it.address} {'among others' if it.name == lenient else 'only'}\n" for it in wanted)
     loop = (
-        "while read -r name address; do\n"
-        '  found="$(getent ahosts "$name")"\n'
-        "  case $'\\n'\"$found\" in\n"
-        "    *$'\\n'\"$address \"*) ;;\n"
-        '    *) found="${found%%[[:space:]]*}"\n'
-        '      echo "$name resolves to ${found:-nothing}, the inventory says $address"\n      exit 1 ;;\n'
-        "  esac\ndone"
+        "wrong=''\n"
+        "while read -r name address how; do\n"
+        '  case "$address" in *:*) family=ahostsv6 ;; *) family=ahostsv4 ;; esac\n'
+        "  fits='' others=''\n"
+        "  while read -r one kind _; do\n"
+        '    [ "$kind" = STREAM ] || continue\n'
+        '    if [ "$one" = "$address" ]; then fits=yes; else others="${others:+$others, }$one"; fi\n'
+        '  done < <(getent "$family" "$name")\n'
+        '  if [ -z "$fits" ]; then\n'
+        '    wrong="$wrong; $name resolves to ${others:-nothing}, the inventory says $address"\n'
+        '  elif [ -n "$others" ] && [ "$how" = only ]; then\n'
+        '    wrong="$wrong; $name resolves to $others, too, the inventory says $address only"\n'
+        "  fi\n"
+        "done"
     )
     return Check(
         title,
-        heredoc(loop, lines),
-        hint="hardway render dns prints the records; a node reads its name servers from /etc/resolv.conf",
+        heredoc(loop, lines) + '[ -z "$wrong" ] || { echo "${wrong#; }"; exit 1; }\n',
+        hint=RECORDS,
         severity=severity,
     )
 
@@ -43,9 +59,11 @@ def has_address(node: Node) -> Check:
 
 def _endpoint(cluster: Cluster, node: Node) -> Iterator[Check]:
     """Without the endpoint's name no kubelet and no admin.conf reaches the API. A balancer itself does not need it."""
-    wanted = [record for record in records(cluster) if record.name == cluster.endpoint.host]
+    host = cluster.endpoint.host
+    wanted = [record for record in records(cluster) if record.name == host]
     if wanted and node.is_kubernetes:
-        yield resolve("the name of the API to resolve to the balancer's address", wanted, Severity.ERROR)
+        # Somebody may have more than one balancer; so a further address is no reason to stop.
+        yield resolve("the name of the API to resolve to the balancer's address", wanted[:1], Severity.ERROR, host)
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
@@ -57,11 +75,10 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     yield has_address(node)
     yield from _endpoint(cluster, node)
-    nodes = [record for record in records(cluster) if record.name != cluster.endpoint.host]
-    if node.is_kubernetes:
-        # kubeadm only warns, too. But a kubelet registers with the address that its own name resolves to,
-        # where that is one of the machine's.
-        yield resolve("the names of the nodes to resolve to the inventory's addresses", nodes, Severity.WARNING)
+    # kubeadm only warns, too. But a kubelet registers with the address that its own name resolves to,
+    # where that is one of the machine's.
+    everything = "all names of `hardway render dns` to resolve to the inventory's addresses"
+    yield resolve(everything, records(cluster), Severity.WARNING, node.name)
     yield Check(
         "the clock to be synchronised",
         "[ \"$(timedatectl show -P NTPSynchronized 2>/dev/null)\" != no ] || { echo 'it is not'; exit 1; }\n",

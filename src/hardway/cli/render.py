@@ -9,7 +9,10 @@ import typer
 from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read
 from hardway.errors import UsageError
+from hardway.model import Cluster, Node
 from hardway.model.dns import Record, hosts_line, records, zone_line
+from hardway.model.ports import clients
+from hardway.model.ports import ports as ports_of
 from hardway.renderers import bash as bash_renderer
 from hardway.renderers import cloud_init as cloud_init_renderer
 from hardway.renderers.files import lay_out
@@ -17,7 +20,8 @@ from hardway.workflows.apply import APPLY
 from hardway.workflows.first_boot import FIRST_BOOT
 
 app = typer.Typer(
-    no_args_is_help=True, help="Print the steps as bash or cloud-init, and the records for DNS or /etc/hosts."
+    no_args_is_help=True,
+    help="Print the steps as bash or cloud-init, the records for DNS or /etc/hosts, and the table of ports.",
 )
 
 
@@ -61,8 +65,7 @@ def cloud_init(
             f"cloud-init has no chapter `{unknown[0]}`", hint=f"a machine can do by itself: {', '.join(known)}"
         )
     stages = [stage for stage in FIRST_BOOT if not only or stage.chapter.name in only]
-    nodes = [it for it in cluster.nodes if not node or it.name in node or it.host_name in node]
-    tree = cloud_init_renderer.render(cluster, stages, nodes)
+    tree = cloud_init_renderer.render(cluster, stages, _selected(cluster, node))
     if not tree:
         raise UsageError("these nodes have nothing to do in these chapters", str(file))
     lay_out(tree, output)
@@ -89,3 +92,37 @@ def _records(file: Path, json: bool, line: Callable[[Record], str]) -> None:
         ui.as_json([{"name": it.name, "address": it.address, "ttl": it.ttl} for it in found])
     else:
         ui.data("".join(f"{line(record)}\n" for record in found))
+
+
+@app.command(epilog="Example: hardway render ports --node master-1 --json. Exit codes: 0 done, 2 wrong input.")
+def ports(file: File = DEFAULT_FILE, node: Nodes = None, json: Json = False) -> None:
+    """What listens where, and who must reach it: for firewalls. `hardway check --only ports` asks whether it is so."""
+    cluster = read(file, node)
+    rows = [(it, row) for it in _selected(cluster, node) for row in ports_of(cluster, it)]
+    if json:
+        ui.as_json(
+            [
+                {
+                    "node": it.name,
+                    "address": it.address,
+                    "port": row.number,
+                    "lastPort": row.last or row.number,
+                    "protocol": "tcp",
+                    "component": row.component,
+                    "purpose": row.purpose,
+                    "localhost": row.is_local,
+                    "from": [{"node": other.name, "address": other.address} for other in clients(cluster, row, it)],
+                    "fromOutside": row.outside,
+                }
+                for it, row in rows
+            ]
+        )
+        return
+    ui.table(
+        ("NODE", "PORT", "COMPONENT", "FROM", "PURPOSE"),
+        [(it.host_name, f"{row}/tcp", row.component, row.reachable_from, row.purpose) for it, row in rows],
+    )
+
+
+def _selected(cluster: Cluster, names: list[str] | None) -> list[Node]:
+    return [node for node in cluster.nodes if not names or node.name in names or node.host_name in names]

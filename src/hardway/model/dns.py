@@ -1,6 +1,7 @@
 """The A records of the cluster (article chapter 3)."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from hardway.model.cluster import Cluster
 
@@ -18,9 +19,19 @@ class Record:
 
 
 def records(cluster: Cluster) -> tuple[Record, ...]:
-    """The endpoint first, then the nodes in the order of the inventory."""
-    endpoint = [Record(cluster.endpoint.host, cluster.balancer.address)] if cluster.balancer.address else []
+    """The endpoint first (unless it is an address itself), then the nodes in the order of the inventory."""
+    host = cluster.endpoint.host
+    needed = cluster.balancer.address and not _is_address(host)
+    endpoint = [Record(host, cluster.balancer.address)] if needed else []
     return (*endpoint, *(Record(node.name, node.address) for node in cluster.nodes))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def zone_line(record: Record) -> str:

@@ -12,9 +12,10 @@ from hardway.chapters.kubeconfig import KUBECONFIG
 from hardway.chapters.kubelet_start import KUBELET_START
 from hardway.chapters.kubelet_wait_bootstrap import KUBELET_WAIT_BOOTSTRAP
 from hardway.chapters.mark_control_plane import MARK_CONTROL_PLANE
+from hardway.chapters.ports import PORTS
 from hardway.chapters.token_cleanup import TOKEN_CLEANUP
 from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
-from hardway.workflows.stage import After, Stage, first_control_plane, joining_control_planes, workers
+from hardway.workflows.stage import After, Stage, everywhere, first_control_plane, joining_control_planes, workers
 
 JOIN: tuple[Stage, ...] = (
     # While the first master's API server starts; not beside its own keys, which everybody waits for.
@@ -55,5 +56,7 @@ FINISH: tuple[Stage, ...] = (
         first_control_plane,
         after=REGISTERED,
     ),
+    # Only questions: everybody is there now.
+    Stage(PORTS, everywhere),
 )
 """What the first master does once the others have registered."""

@@ -21,17 +21,23 @@ done
 # wait up to 10 s for the name of the API to resolve to the balancer's address
 deadline=$((SECONDS + 10))
 until (
-while read -r name address; do
-  found="$(getent ahosts "$name")"
-  case $'\n'"$found" in
-    *$'\n'"$address "*) ;;
-    *) found="${found%%[[:space:]]*}"
-      echo "$name resolves to ${found:-nothing}, the inventory says $address"
-      exit 1 ;;
-  esac
+wrong=''
+while read -r name address how; do
+  case "$address" in *:*) family=ahostsv6 ;; *) family=ahostsv4 ;; esac
+  fits='' others=''
+  while read -r one kind _; do
+    [ "$kind" = STREAM ] || continue
+    if [ "$one" = "$address" ]; then fits=yes; else others="${others:+$others, }$one"; fi
+  done < <(getent "$family" "$name")
+  if [ -z "$fits" ]; then
+    wrong="$wrong; $name resolves to ${others:-nothing}, the inventory says $address"
+  elif [ -n "$others" ] && [ "$how" = only ]; then
+    wrong="$wrong; $name resolves to $others, too, the inventory says $address only"
+  fi
 done <<'EOF'
-api.my-first-cluster.example.com 10.30.0.10
+api.my-first-cluster.example.com 10.30.0.10 among others
 EOF
+[ -z "$wrong" ] || { echo "${wrong#; }"; exit 1; }
 ) >/dev/null 2>&1; do
   if [ "$SECONDS" -ge "$deadline" ]; then
     echo 'gave up waiting for the name of the API to resolve to the balancer'"'"'s address' >&2

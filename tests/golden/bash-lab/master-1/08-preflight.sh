@@ -31,7 +31,7 @@ done </proc/meminfo
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :6443")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :6443')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-6443] port 6443 to be free:' "$reason"
@@ -39,7 +39,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :10259")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :10259')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10259] port 10259 to be free:' "$reason"
@@ -47,7 +47,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :10257")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :10257')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10257] port 10257 to be free:' "$reason"
@@ -55,7 +55,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :2379")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :2379')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-2379] port 2379 to be free:' "$reason"
@@ -63,7 +63,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :2380")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :2380')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-2380] port 2380 to be free:' "$reason"
@@ -71,7 +71,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :10250')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10250] port 10250 to be free:' "$reason"

@@ -16,7 +16,7 @@ reason="$(
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
-[ -z "$(ss -Hltn "sport = :10250")" ] || { echo "it is in use"; exit 1; }
+[ -z "$(ss -Hltn 'sport = :10250')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Port-10250] port 10250 to be free:' "$reason"
