@@ -14,7 +14,7 @@ from hardway.steps.shell import quote
 
 WARN_DAYS = 30
 _DAY = 24 * 3600
-_RENEW = "renew what ends soon: kubeadm certs renew all, then restart the static pods"
+_RENEW = "hardway certs renew all gives new ones, one master at a time"
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:

@@ -22,6 +22,7 @@ from hardway.steps import Check, Directory, StaticPod, Step
 from hardway.steps.shell import quote
 
 FLEXVOLUMES = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
+HEALTH_PORTS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
 AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
 
 
@@ -107,7 +108,7 @@ def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
             "cluster-cidr": ",".join(networking.pod_subnets),
             "service-cluster-ip-range": ",".join(networking.service_subnets),
         }
-    probe = Probe(probe_address(extra), 10257)
+    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-controller-manager"])
     flexvolumes = extra.get("flex-volume-plugin-dir", FLEXVOLUMES)
     return pod(
         "kube-controller-manager",
@@ -139,7 +140,7 @@ def kube_scheduler(cluster: Cluster, node: Node) -> Document:
         "kubeconfig": kubeconfig,
         "leader-elect": "true",
     }
-    probe = Probe(probe_address(extra), 10259)
+    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-scheduler"])
     return pod(
         "kube-scheduler",
         cluster.image("kube-scheduler"),
@@ -172,13 +173,17 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
         f"{get} {quote(f'https://{_bracketed(node.address)}:{node.bind_port}/readyz')} 2>&1\n",
         hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
     )
-    for name, port in (("kube-controller-manager", 10257), ("kube-scheduler", 10259)):
-        yield Check(
-            f"{name} of this node to be healthy",
-            # Its serving certificate is self-signed in memory; no credential is sent.
-            f"curl -sS -m 5 -o /dev/null -f -k https://127.0.0.1:{port}/healthz 2>&1\n",
-            hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
-        )
+    yield from map(healthy, HEALTH_PORTS)
+
+
+def healthy(name: str) -> Check:
+    """kube-controller-manager or kube-scheduler of the node says that it is well."""
+    return Check(
+        f"{name} of this node to be healthy",
+        # Its serving certificate is self-signed in memory; no credential is sent.
+        f"curl -sS -m 5 -o /dev/null -f -k https://127.0.0.1:{HEALTH_PORTS[name]}/healthz 2>&1\n",
+        hint="crictl ps -a, or journalctl -u kubelet, tells why it does not run",
+    )
 
 
 def manifests_directory(cluster: Cluster) -> Directory:

@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.chapters.renew import Request, restarted
+from hardway.cli import movement, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
-from hardway.engine.ask import ask_node, ask_nodes
-from hardway.engine.certificates import Certificate, as_it_is
+from hardway.engine.ask import ask_nodes
+from hardway.engine.certificates import Certificate
 from hardway.engine.certificates import read as parse
+from hardway.engine.certificates import requests as asked
+from hardway.engine.run import make_plan, open_session
 from hardway.engine.transport import Connect
-from hardway.errors import Refused, UsageError
+from hardway.errors import UsageError
 from hardway.model import Cluster, Node
-from hardway.operations import expiration, renewal, tokens
-from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
+from hardway.operations import expiration, tokens
+from hardway.workflows.renew import renew as renewal
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of the masters; kubelets renew their own.")
 
@@ -118,64 +121,61 @@ def renew(
     file: File = DEFAULT_FILE,
     node: Nodes = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="All masters at once, well or not: after certificates have ended")
+    ] = False,
+    json: Json = False,
     ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Renew certificates with new keys, one master at a time, and restart the static pods that read them.
 
-    Subject, names and usages stay as they are in the certificate. A master is touched only while its etcd and its API
-    server are well, and the next one only when they are well again. CAs are never renewed. Exits 6 where a CA's key
-    is not on the node.
+    Subject, names and usages stay as they are in the certificate. A master is touched only while etcd and its API
+    server are well, and the next one only when all its pods are well again. CAs are never renewed; kubelets renew
+    their own. Exits 6 where a CA's key is not on the node, before anything is done.
     """
     cluster = read(file, node)
     masters = _masters(cluster, node)
+    wanted = _known(cluster, masters, names)
     connect = connection(ask_sudo_password)
-    _known(cluster, masters, names)
-    found = {(item.stored.node, item.stored.name): item for item in _stored(cluster, masters, connect)}
-    for master in masters:
-        _renew(cluster, master, names, found, None if dry_run else connect)
+    found = _stored(cluster, masters, connect)
+    requests = {node.name: asked(cluster, node, wanted, found) for node in masters}
+    for item in found:
+        if item.parsed is None and item.stored.name in wanted:
+            ui.say(f"{_short(item)}: {item.stored.name} is missing: hardway apply makes it")
+    result = asyncio.run(_renew(cluster, requests, connect, force, dry_run, json))
     if dry_run:
         return
-    ui.say("next: hardway certs check-expiration; whoever has a copy of admin.conf needs a new one before it ends")
+    movement.report(result, json)
+    if not json and result.changed:
+        ui.say("the certificates of kubelets were left alone: kubelets renew them")
+        ui.say(f"next: hardway certs check-expiration -f {file}; copies of admin.conf: hardway kubeconfig --force")
 
 
-def _known(cluster: Cluster, masters: tuple[Node, ...], names: list[str]) -> None:
+def _known(cluster: Cluster, masters: tuple[Node, ...], names: list[str]) -> frozenset[str]:
     known = list(dict.fromkeys(name for master in masters for name, _ in expiration.renewable(cluster, master)))
     for name in names:
         if name != ALL and name not in known:
             raise UsageError(f"there is no certificate `{name}` to renew", hint=f"all, or: {', '.join(known)}")
+    return frozenset(known if ALL in names else names)
 
 
-def _renew(
+async def _renew(
     cluster: Cluster,
-    master: Node,
-    names: list[str],
-    found: dict[tuple[str, str], Certificate],
-    connect: Connect | None,
-) -> None:
-    """Renew on one master, or only say so where there is no way to connect."""
-    requests = []
-    for name, spec in expiration.renewable(cluster, master):
-        item = found[master.name, name]
-        if ALL not in names and name not in names:
-            continue
-        if item.parsed is None:
-            ui.say(f"{master.host_name}: {name} is missing: hardway apply makes it")
-            continue
-        if item.stored.external:
-            raise Refused(
-                f"{name} is signed by {item.stored.authority}, whose key is not here",
-                master.name,
-                hint="an external CA renews it: put the new certificate there",
-            )
-        request = client_certificate(spec) if isinstance(spec, KubeconfigSpec) else spec
-        requests.append((name, spec, as_it_is(request, item.parsed)))
-    renewed = [name for name, _, _ in requests]
-    pods = renewal.restarted(renewed)
-    after = f", then restart {', '.join(pods)}" if pods else ""
-    if not renewed:
-        return
-    ui.say(f"{master.host_name}: {'would renew' if connect is None else 'renew'} {', '.join(renewed)}{after}")
-    if connect is None:
-        return
-    text = renewal.script(cluster, master, requests)
-    asyncio.run(ask_node(master, f"renew {', '.join(renewed)}", text, connect))
+    requests: dict[str, tuple[Request, ...]],
+    connect: Connect,
+    force: bool,
+    dry_run: bool,
+    json: bool,
+) -> movement.Result:
+    stages = renewal(requests, force=force)
+    async with open_session(cluster, list(requests), connect=connect) as session:
+        plan = await make_plan(session, stages)
+        if dry_run and json:
+            ui.as_json(plan.to_data())
+            return movement.Result()
+        for name, mine in requests.items():
+            pods = restarted(request.name for request in mine)
+            after = f"; restart {', '.join(pods)}" if pods else ""
+            if mine:
+                ui.say(f"{cluster.node(name).host_name}: renew {', '.join(item.name for item in mine)}{after}")
+        return movement.Result() if dry_run else await movement.perform(session, plan, stages)

@@ -1,7 +1,7 @@
 """What the verbs have in common that change who belongs to the cluster: show, ask, carry out, report."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,8 +12,10 @@ from hardway.cli.apply import stage_data
 from hardway.engine.apply import apply
 from hardway.engine.events import Event, StageDone
 from hardway.engine.membership import Movement
-from hardway.engine.plan import permit
+from hardway.engine.plan import Plan, permit
+from hardway.engine.run import Session
 from hardway.errors import UsageError
+from hardway.workflows.stage import Stage
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 
@@ -50,16 +52,21 @@ async def carry_out(found: Movement, question: str, yes: bool) -> Result:
     permit(found.plan)
     ui.outline(found.plan)
     confirm(question, yes)
+    return await perform(found.session, found.plan, found.stages)
+
+
+async def perform(session: Session, plan: Plan, stages: Sequence[Stage]) -> Result:
+    """Carry out a plan under everybody's eyes."""
     finished: list[StageDone] = []
-    with ui.Progress(list(dict.fromkeys(change.item.node for change in found.plan.pending))) as progress:
+    with ui.Progress(list(dict.fromkeys(change.item.node for change in plan.pending))) as progress:
 
         def listener(event: Event) -> None:
             progress(event)
             if isinstance(event, StageDone):
                 finished.append(event)
 
-        found.session.listener = listener
-        changed = await apply(found.session, found.plan, found.stages, listener)
+        session.listener = listener
+        changed = await apply(session, plan, stages, listener)
     return Result(changed, tuple(finished))
 
 

@@ -1,13 +1,19 @@
 """What stands in certificates that nodes keep: their ends for a table, their fields for a renewal."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hardway.operations.expiration import Stored
+from hardway.chapters.renew import Request
+from hardway.engine.script import sha256
+from hardway.errors import Refused
+from hardway.model import Cluster, Node
+from hardway.operations.expiration import Stored, renewable
 from hardway.pki.catalog import CertSpec, Usage
+from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 
 _USAGES = {ExtendedKeyUsageOID.SERVER_AUTH: Usage.SERVER, ExtendedKeyUsageOID.CLIENT_AUTH: Usage.CLIENT}
 
@@ -56,6 +62,27 @@ def as_it_is(request: CertSpec, parsed: x509.Certificate) -> CertSpec:
         ip_addresses=tuple(addresses),
         usages=tuple(usages),
     )
+
+
+def requests(
+    cluster: Cluster, node: Node, wanted: Container[str], found: Iterable[Certificate]
+) -> tuple[Request, ...]:
+    """What is renewed on a master of what is there, by kubeadm's names. Refused where the key of a CA is not there."""
+    result = []
+    mine = {item.stored.name: item for item in found if item.stored.node == node.name}
+    for name, spec in renewable(cluster, node):
+        item = mine[name]
+        if name not in wanted or item.parsed is None:
+            continue
+        if item.stored.external:
+            raise Refused(
+                f"{name} is signed by {item.stored.authority}, whose key is not here; nothing was renewed",
+                node.name,
+                hint="whoever has the CA renews it; the others can be renewed by their names",
+            )
+        request = client_certificate(spec) if isinstance(spec, KubeconfigSpec) else spec
+        result.append(Request(name, spec, as_it_is(request, item.parsed), sha256(item.stored.pem)))
+    return tuple(result)
 
 
 def _text(subject: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:

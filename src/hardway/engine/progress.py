@@ -12,7 +12,7 @@ from hardway.errors import REFUSED, HardwayError, Refused, StepFailed
 from hardway.model import Node
 from hardway.steps import Await, Run
 from hardway.steps.shell import INPUTS
-from hardway.workflows.leave import CHAPTERS
+from hardway.workflows.apply import APPLY
 
 
 class Progress:
@@ -88,9 +88,8 @@ def failure(node: Node, change: Change, code: str, output: str) -> HardwayError:
     """What is said of a step that failed."""
     primitive = change.item.primitive
     where = f"{node.name}: {primitive.step}"
-    again = f"hardway apply --only {change.item.chapter} --node {node.host_name}"
-    if change.item.chapter in CHAPTERS:
-        again = ""
+    known = any(stage.chapter.name == change.item.chapter for stage in APPLY)
+    again = f"hardway apply --only {change.item.chapter} --node {node.host_name}" if known else ""
     if isinstance(primitive, Await):
         return StepFailed(
             f"gave up waiting for {primitive.check.name} after {primitive.limit:g} s",

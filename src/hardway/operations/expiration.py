@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hardway.model import Cluster, Node
 from hardway.pki import catalog
 from hardway.pki.kubeconfigs import KubeconfigSpec, kubeconfigs
+from hardway.pki.renewal import printing
 from hardway.steps.shell import quote
 
 SELF_RENEWED = ("kubelet",)
@@ -45,13 +46,9 @@ def renewable(cluster: Cluster, node: Node) -> tuple[tuple[str, catalog.CertSpec
 def reading(cluster: Cluster, node: Node) -> str:
     """bash that prints a line for each certificate: name, CA, whether that is external, and the PEM text in base64."""
     authorities = {spec.certificate: spec for spec in catalog.authorities(cluster)}
-    lines = [_line(spec.name, "", spec.key, f"cat {quote(spec.certificate)}") for spec in authorities.values()]
+    lines = [_line(spec.name, "", spec.key, printing(spec)) for spec in authorities.values()]
     for name, spec in renewable(cluster, node):
-        if isinstance(spec, KubeconfigSpec):
-            source = f"sed -n 's/^ *client-certificate-data: *//p' {quote(spec.path)} | base64 -d"
-        else:
-            source = f"cat {quote(spec.certificate)}"
-        lines.append(_line(name, authorities[spec.ca_certificate].name, spec.ca_key, source))
+        lines.append(_line(name, authorities[spec.ca_certificate].name, spec.ca_key, printing(spec)))
     return "".join(lines)
 
 

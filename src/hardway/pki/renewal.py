@@ -7,6 +7,7 @@ there. A CA is never renewed.
 from shlex import quote
 
 from hardway.pki.catalog import CertSpec
+from hardway.pki.kubeconfigs import KubeconfigSpec
 from hardway.pki.openssl import BEGIN, RSA, VERIFY, need_ca, sign_commands
 
 _INTO_KUBECONFIG = """\
@@ -19,6 +20,13 @@ while IFS= read -r line || [ -n "$line" ]; do
     *) printf '%s\\n' "$line" ;;
   esac
 """
+
+
+def printing(spec: CertSpec | KubeconfigSpec) -> str:
+    """Command that prints the PEM text of a certificate, also where it is embedded in a kubeconfig."""
+    if isinstance(spec, KubeconfigSpec):
+        return f"sed -n 's/^ *client-certificate-data: *//p' {quote(spec.path)} | base64 -d"
+    return f"cat {quote(spec.certificate)}"
 
 
 def renew(spec: CertSpec) -> str:

@@ -5,9 +5,6 @@ from hardway.chapters.reset import RESET
 from hardway.model import Cluster, Node
 from hardway.workflows.stage import After, Selector, Stage
 
-CHAPTERS = ("drain", "remove-etcd-member", "reset", "delete-node")
-"""Chapters that `apply` does not know."""
-
 
 def just(node: Node) -> Selector:
     """The selector of this node alone."""
