@@ -13,11 +13,14 @@ from local_cluster import Machine, machines
 
 from built import real_kubeadm
 from hardway.chapters import check_expiration
+from hardway.chapters.renew import Request, _renew
 from hardway.cli import certs
-from hardway.engine.certificates import Certificate, as_it_is
+from hardway.engine.certificates import Certificate
 from hardway.engine.certificates import read as parse
-from hardway.operations import expiration, renewal
-from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
+from hardway.engine.certificates import requests as asked
+from hardway.errors import Refused
+from hardway.operations import expiration
+from hardway.steps import Run, lower
 
 pytestmark = pytest.mark.parity
 
@@ -63,19 +66,24 @@ def stored(machine: Machine) -> dict[str, Certificate]:
     return {found.name: parse(found) for found in expiration.read(machine.node.name, answer.stdout)}
 
 
+def requests(machine: Machine, names: set[str]) -> list[Request]:
+    """What is renewed of what is there."""
+    return list(asked(machine.cluster, machine.node, names, stored(machine).values()))
+
+
+def renewed(listed: list[Request]) -> str:
+    """The renewals of these as the node runs them, without question and restart."""
+    return "".join(item.script for request in listed for item in lower(_renew(request)) if isinstance(item, Run))
+
+
 def renew(machine: Machine, names: set[str]) -> None:
-    """Our renewal without the restarts."""
-    found = stored(machine)
-    requests = []
-    for name, spec in expiration.renewable(machine.cluster, machine.node):
-        if name in names:
-            request = client_certificate(spec) if isinstance(spec, KubeconfigSpec) else spec
-            parsed = found[name].parsed
-            assert parsed is not None
-            requests.append((name, spec, as_it_is(request, parsed)))
-    text = renewal.renewed(requests)
-    done = machine.bash(text)
+    """Our renewal without the restarts; its question says no before and yes afterwards."""
+    listed = requests(machine, names)
+    questions = {r.name: _renew(r).unless.script for r in listed}
+    assert {name: bool(machine.ask(text)) for name, text in questions.items()} == dict.fromkeys(names, True)
+    done = machine.bash(renewed(listed))
     assert done.returncode == 0, done.stderr
+    assert {name: machine.ask(text) for name, text in questions.items()} == dict.fromkeys(names, "")
 
 
 def fields(item: Certificate) -> list[object]:
@@ -165,26 +173,25 @@ def test_key_and_certificate_fit_after_a_renewal(first: Machine) -> None:
 
 def test_what_is_in_a_certificate_stays_though_the_request_is_another(first: Machine) -> None:
     """A name that somebody added to the API server's certificate survives its renewal, as with kubeadm."""
-    spec = next(spec for name, spec in expiration.renewable(first.cluster, first.node) if name == "apiserver")
-    assert not isinstance(spec, KubeconfigSpec)
-    wider = replace(spec, dns_names=(*spec.dns_names, "added.example.com"))
-    assert first.bash(renewal.renewed([("apiserver", spec, wider)])).returncode == 0
+    (request,) = requests(first, {"apiserver"})
+    wider = replace(request.fields, dns_names=(*request.fields.dns_names, "added.example.com"))
+    assert first.bash(renewed([replace(request, fields=wider)])).returncode == 0
     renew(first, {"apiserver"})
-    parsed = stored(first)["apiserver"].parsed
+    (again,) = requests(first, {"apiserver"})
 
-    assert parsed is not None
-    assert as_it_is(spec, parsed) == replace(wider, dns_names=as_it_is(spec, parsed).dns_names)
-    assert set(as_it_is(spec, parsed).dns_names) == set(wider.dns_names)
+    assert again.fields == replace(wider, dns_names=again.fields.dns_names)
+    assert set(again.fields.dns_names) == set(wider.dns_names)
 
 
 def test_nothing_is_renewed_without_the_key_of_its_ca(first: Machine) -> None:
     """An external CA: the listing says so, the text refuses, and the files stay."""
+    listed = requests(first, {"apiserver"})
     Path(first.cluster.paths.pki, "ca.key").unlink()
     before = {path: path.read_bytes() for path in first.root.rglob("etc/**/*") if path.is_file()}
     found = stored(first)
-    spec = next(spec for name, spec in expiration.renewable(first.cluster, first.node) if name == "apiserver")
-    assert not isinstance(spec, KubeconfigSpec)
-    done = first.bash(renewal.renewed([("apiserver", spec, spec)]))
+    with pytest.raises(Refused, match="nothing was renewed"):
+        requests(first, {"apiserver"})
+    done = first.bash(renewed(listed))
 
     assert {name for name, item in found.items() if item.stored.external} >= {"apiserver", "ca", "admin.conf"}
     assert not found["etcd-server"].stored.external
@@ -195,11 +202,10 @@ def test_nothing_is_renewed_without_the_key_of_its_ca(first: Machine) -> None:
 
 def test_the_keys_are_in_no_command_line(first: Machine) -> None:
     """While a kubeconfig is renewed its key is handled by the shell alone."""
-    spec = next(spec for name, spec in expiration.renewable(first.cluster, first.node) if name == "admin.conf")
-    assert isinstance(spec, KubeconfigSpec)
-    text = renewal.renewed([("admin.conf", spec, client_certificate(spec))])
-    traced = first.bash(f"set -x\n{text}")
-    key = yaml.safe_load(Path(spec.path).read_text())["users"][0]["user"]["client-key-data"]
+    traced = first.bash(f"set -x\n{renewed(requests(first, {'admin.conf'}))}")
+    key = yaml.safe_load(Path(first.cluster.paths.kubernetes, "admin.conf").read_text())["users"][0]["user"][
+        "client-key-data"
+    ]
     external = [
         line
         for line in traced.stderr.splitlines()

@@ -160,6 +160,23 @@ def request(machine: Machine, name: str, address: str) -> str:
     return f"of-{name.split('.')[0]}"
 
 
+def forge(machine: Machine, like: str, name: str) -> str:
+    """The same request from somebody whose name looks like the rest of a row; the name of the object."""
+    original = machine.get("csr", like)["spec"]
+    row = f'||{original["request"]}|["digital signature" "server auth"]|["system:nodes"]|"system:node:{name}"'
+    body = {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": "forged"},
+        "spec": {key: original[key] for key in ("request", "signerName", "usages")},
+    }
+    machine.kubectl(
+        "create", "-f", "-", f"--as=x{row}", '--as-group=x "system:nodes', "--as-group=system:masters",
+        stdin=yaml.safe_dump(body),
+    )  # fmt: skip
+    return "forged"
+
+
 def test_only_what_agrees_may_be_approved(first: Machine) -> None:
     """The list says of each request whether name and address are the inventory's; approval shows in the next list."""
     worker = next(node for node in first.cluster.nodes if not node.is_control_plane)
@@ -169,7 +186,11 @@ def test_only_what_agrees_may_be_approved(first: Machine) -> None:
     strange = request(first, "stranger.example.com", "127.77.0.9")
     found = {item.name: item for item in requests.listed(ours(first, requests.listing(first.cluster)))}
 
+    forged = forge(first, fine, worker.name)
+    again = {item.name: item for item in requests.listed(ours(first, requests.listing(first.cluster)))}
+
     assert {name for name, item in found.items() if item.can_be_approved} == {fine}
+    assert again[forged].objection == "it is not from a node of the inventory"
     assert found[wrong].objection.startswith("it asks for the names")
     assert found[strange].objection == "it is not from a node of the inventory"
     ours(first, requests.approve(first.cluster, (fine,)))

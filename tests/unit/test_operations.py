@@ -2,18 +2,28 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from clusters import lab_cluster
 from typer.testing import CliRunner
 
+from hardway.chapters import renew
 from hardway.cli.app import app
+from hardway.cli.kubeconfig import _place
 from hardway.cli.options import duration
 from hardway.cli.token import new_token
-from hardway.errors import UsageError
-from hardway.operations import expiration, joining, renewal, requests, tokens
+from hardway.engine.certificates import read as parse
+from hardway.engine.certificates import requests as asked
+from hardway.errors import Refused, UsageError
+from hardway.operations import expiration, joining, requests, tokens
 from hardway.operations.tokens import Token
+from hardway.pki import catalog, sign
+from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
+from hardway.workflows.renew import renew as workflow
 
 
 @pytest.mark.parametrize(
@@ -114,11 +124,114 @@ def test_every_certificate_has_readers_or_tools() -> None:
     """Each renewable name either restarts one static pod, or is read anew each time."""
     cluster = lab_cluster()
     names = {name for name, _ in expiration.renewable(cluster, cluster.first_control_plane)}
-    read = [name for listed in renewal.READERS.values() for name in listed]
+    read = [name for listed in renew.READERS.values() for name in listed]
 
     assert len(read) == len(set(read))
     assert names - set(read) == {"admin.conf", "super-admin.conf", "etcd-healthcheck-client"}
-    assert renewal.restarted(["scheduler.conf", "etcd-peer"]) == ("etcd", "kube-scheduler")
+    assert renew.restarted(["scheduler.conf", "etcd-peer"]) == ("etcd", "kube-scheduler")
+
+
+def request(name: str) -> renew.Request:
+    """A request of the first master."""
+    cluster = lab_cluster()
+    spec = dict(expiration.renewable(cluster, cluster.first_control_plane))[name]
+    fields = client_certificate(spec) if isinstance(spec, KubeconfigSpec) else spec
+    return renew.Request(name, spec, fields, "0" * 64)
+
+
+def steps_of(names: Iterable[str], *, force: bool = False) -> list[str]:
+    """Ids of the steps that renew these on the first master."""
+    cluster = lab_cluster()
+    node = cluster.first_control_plane
+    chapter = renew.chapter({node.name: tuple(map(request, names))}, force=force)
+    assert list(chapter.steps(cluster, cluster.control_planes[1])) == []
+    return [step.id for step in chapter.steps(cluster, node)]
+
+
+def test_a_master_is_well_before_and_after_each_restart() -> None:
+    """First the question whether all is well, then all renewals, then pod by pod in the order of their needs."""
+    assert steps_of(["apiserver", "etcd-peer", "scheduler.conf"]) == [
+        "renew/well",
+        "renew/apiserver",
+        "renew/etcd-peer",
+        "renew/scheduler.conf",
+        "renew/restart-etcd",
+        "renew/etcd",
+        "renew/restart-kube-apiserver",
+        "renew/kube-apiserver",
+        "renew/restart-kube-scheduler",
+        "renew/kube-scheduler",
+    ]
+
+
+def test_what_only_tools_read_restarts_nothing() -> None:
+    """And asks nobody whether the cluster is well."""
+    assert steps_of(["admin.conf"]) == ["renew/admin.conf"]
+
+
+def test_force_asks_nobody_first() -> None:
+    """After certificates have ended nothing is well, and one member of etcd is never well alone: all masters at once."""
+    (calm,), (forced,) = (workflow({"a": ()}), workflow({"a": ()}, force=True))
+
+    assert "renew/well" not in steps_of(["etcd-peer"], force=True)
+    assert (calm.serial, forced.serial) == (True, False)
+
+
+def test_an_external_ca_is_refused_before_anything_is_done() -> None:
+    """The refusal names the CA; what is not asked for is not looked at."""
+    cluster = lab_cluster()
+    node = cluster.first_control_plane
+    issued = sign.certificates(catalog.authorities(cluster)[:1], {}, datetime.now(UTC))
+    pem = issued[catalog.ca(cluster, "ca").certificate]
+    found = [
+        parse(expiration.Stored(node.name, name, "ca", name == "apiserver", pem))
+        for name, _ in expiration.renewable(cluster, node)
+    ]
+
+    assert [r.name for r in asked(cluster, node, {"admin.conf"}, found)] == ["admin.conf"]
+    with pytest.raises(Refused, match="apiserver is signed by ca, whose key is not here"):
+        asked(cluster, node, {"admin.conf", "apiserver"}, found)
+
+
+def test_another_master_can_be_let_in_where_there_is_one() -> None:
+    """The line for another master is asked for just where there is none yet: the CAs are uploaded there, too."""
+    cluster = lab_cluster()
+    alone = replace(cluster, nodes=tuple(n for n in cluster.nodes if n not in cluster.joining_control_planes))
+
+    assert "kubeadm-certs" in joining.upload_certificates(alone, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["kubeconfig", "--server", "localhost"], "`localhost` is no URL of an API server"),
+        (["csr", "approve", "x", "--watch"], "--watch looks at all requests"),
+    ],
+)
+def test_mistakes_are_told_before_anybody_is_asked(argv: list[str], message: str) -> None:
+    """Exit code 2, and no node was connected."""
+    done = CliRunner().invoke(app, argv)
+
+    assert isinstance(done.exception, UsageError)
+    assert message in done.exception.what
+
+
+def test_a_kubeconfig_is_placed_whole_and_private(tmp_path: Path) -> None:
+    """Mode 0600 from its first byte, links are followed, directories and other content are no traceback."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    link.symlink_to(real)
+    _place(link, "one", force=False)
+    _place(link, "one", force=False)
+    with pytest.raises(Refused):
+        _place(link, "two", force=False)
+    _place(link, "two", force=True)
+    with pytest.raises(UsageError, match="it cannot be written"):
+        _place(tmp_path, "two", force=True)
+    with pytest.raises(UsageError, match="it cannot be written"):
+        _place(tmp_path / "none/x", "two", force=False)
+
+    assert (real.read_text(), real.stat().st_mode & 0o777, link.is_symlink()) == ("two", 0o600, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
 def test_a_request_that_was_decided_needs_nobody() -> None:

@@ -17,30 +17,31 @@ LIMIT = 120
 SIGNER = "kubernetes.io/kubelet-serving"
 PORT = 10250
 
-FIELDS = (
-    ".metadata.name",
-    ".spec.username",
-    ".spec.groups",
-    ".spec.usages",
-    ".status.conditions[*].type",
-    ".spec.request",
+ROW = (
+    "{{.metadata.name}}|{{range .status.conditions}}{{.type}} {{end}}|{{.spec.request}}"
+    '|{{printf "%q" .spec.usages}}|{{printf "%q" .spec.groups}}|{{printf "%q" .spec.username}}{{"\\n"}}'
 )
+"""One request in one line. Names that people choose are quoted, so that none begins a line of its own, and stand last,
+so that none passes for what is before it."""
 
 JUDGE = """\
 # Says why a request is not approved; nothing when it is all right. Set: $user $groups $usages $request
 objection() {
   local name text names
-  name="${user#system:node:}"
-  if [ "$name" = "$user" ] || [ -z "${sans[$name]:-}" ]; then echo "it is not from a node of the inventory"; return; fi
-  case "$groups" in *'"system:nodes"'*) ;; *) echo "it is not from a node"; return ;; esac
+  name="${user#\\"system:node:}" name="${name%\\"}"
+  if [ "$user" != "\\"system:node:$name\\"" ] || [ -z "${sans[$name]:-}" ]; then
+    echo "it is not from a node of the inventory"
+    return
+  fi
+  case " ${groups#[}" in *' "system:nodes"'*) ;; *) echo "it is not from a node"; return ;; esac
   case "$usages" in
-    '["digital signature","server auth"]' | '["digital signature","key encipherment","server auth"]') ;;
-    '["key encipherment","digital signature","server auth"]') ;;
+    '["digital signature" "server auth"]' | '["digital signature" "key encipherment" "server auth"]') ;;
+    '["key encipherment" "digital signature" "server auth"]') ;;
     *) echo "it asks for the usages $usages"; return ;;
   esac
   text="$(base64 -d <<<"$request" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)" || true
   grep -q 'verify OK$' <<<"$text" || { echo "it is not signed with its own key"; return; }
-  grep -qxF "subject=CN=$user,O=system:nodes" <<<"$text" || { echo "its subject is not the node's"; return; }
+  grep -qxF "subject=CN=system:node:$name,O=system:nodes" <<<"$text" || { echo "its subject is not the node's"; return; }
   names="$(grep -A1 'Subject Alternative Name' <<<"$text" | sed 1d | tr -d ' ')"
   [ "$names" = "${sans[$name]}" ] || echo "it asks for the names ${names//$'\\n'/, }, wanted ${sans[$name]}"
 }
@@ -85,20 +86,19 @@ def _sans(cluster: Cluster) -> str:
 
 def _rows(cluster: Cluster) -> str:
     """Command that prints a row for every request to the signer."""
-    row = '{"|"}'.join(f"{{{field}}}" for field in FIELDS) + '{"\\n"}'
-    path = f'{{range .items[?(@.spec.signerName=="{SIGNER}")]}}{row}{{end}}'
-    return f"{kubectl(cluster)} get csr -o {quote('jsonpath=' + path)}"
+    template = f'{{{{range .items}}}}{{{{if eq .spec.signerName "{SIGNER}"}}}}{ROW}{{{{end}}}}{{{{end}}}}'
+    return f"{kubectl(cluster)} get csr -o {quote('go-template=' + template)}"
 
 
 def _approve(cluster: Cluster) -> str:
     """bash that looks at every open request once."""
     return (
         "approved=()\n"
-        "while IFS='|' read -r csr user groups usages conditions request; do\n"
+        "while IFS='|' read -r csr conditions request usages groups user; do\n"
         '  [ -z "$conditions" ] || continue\n'
         '  why="$(objection)"\n'
         '  if [ -z "$why" ]; then approved+=("$csr"); continue; fi\n'
-        '  [ -n "${told[$csr]:-}" ] || printf \'warning: %s of %q is not approved: %q\\n\' "$csr" "$user" "$why" >&2\n'
+        '  [ -n "${told[$csr]:-}" ] || printf \'warning: %s of %s is not approved: %q\\n\' "$csr" "$user" "$why" >&2\n'
         "  told[$csr]=1\n"
         f"done < <({_rows(cluster)})\n"
         'if [ "${#approved[@]}" -gt 0 ]; then\n'
@@ -111,13 +111,14 @@ def judging(cluster: Cluster) -> str:
     return (
         f"{_sans(cluster)}{JUDGE}"
         f'rows="$({_rows(cluster)})"\n'
-        "while IFS='|' read -r csr user groups usages conditions request; do\n"
+        "while IFS='|' read -r csr conditions request usages groups user; do\n"
         '  [ -n "$csr" ] || continue\n'
         '  why=""\n'
         '  [ -n "$conditions" ] || why="$(objection)"\n'
         # What the request says may hold anything; a line stays a line.
         "  why=\"${why//[$'\\t\\n']/ }\"\n"
-        '  printf \'%s\\t%s\\t%s\\t%s\\n\' "$csr" "$user" "$conditions" "$why"\n'
+        '  user="${user#\\"}"\n'
+        '  printf \'%s\\t%s\\t%s\\t%s\\n\' "$csr" "${user%\\"}" "${conditions% }" "$why"\n'
         'done <<<"$rows"\n'
     )
 

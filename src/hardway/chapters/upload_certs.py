@@ -66,8 +66,12 @@ except InvalidTag:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    if not cluster.joining_control_planes:
-        return
+    if cluster.joining_control_planes:
+        yield from upload(cluster)
+
+
+def upload(cluster: Cluster) -> Iterator[Step]:
+    """What lets other masters fetch the CAs, from any master, for two hours."""
     yield ApiObjects(
         "upload-certs/rbac",
         (

@@ -1,6 +1,7 @@
 """hardway csr: kubelets that ask for a serving certificate, and who may have it."""
 
 import time
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.engine.ask import ask_master
 from hardway.engine.transport import Connect
-from hardway.errors import Refused, UsageError
+from hardway.errors import Refused, StepFailed, Unreachable, UsageError
 from hardway.model import Cluster
 from hardway.operations import requests
 from hardway.operations.requests import Request
@@ -58,38 +59,71 @@ def approve(
         list[str] | None, typer.Argument(metavar="NAME...", help="Only these; all open ones by default")
     ] = None,
     file: File = DEFAULT_FILE,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on until interrupted, also while no master answers")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Each decision as one line of JSON on stdout")] = False,
     ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Approve open requests that agree with the inventory. Exits 6 when a named one does not."""
+    if names and watch:
+        raise UsageError("--watch looks at all requests", hint="leave the names out")
     cluster = read(file, None)
     connect = connection(ask_sudo_password)
+    if not watch:
+        _approve(cluster, names or [], set(), connect, json)
+        return
     told: set[str] = set()
-    while True:
-        found = _listed(cluster, connect)
-        _approve(cluster, found, names or [], told, connect)
-        if not watch:
-            return
-        time.sleep(INTERVAL)
+    trouble = ""
+    try:
+        while True:
+            try:
+                _approve(cluster, [], told, connect, json)
+                trouble = ""
+            except (StepFailed, Unreachable) as error:
+                if error.what != trouble:
+                    ui.failure(error)
+                trouble = error.what
+            time.sleep(INTERVAL)
+    except KeyboardInterrupt:
+        ui.say("no longer watching")
 
 
-def _approve(
-    cluster: Cluster, found: tuple[Request, ...], names: list[str], told: set[str], connect: Connect
-) -> None:
-    by_name = {item.name: item for item in found}
+def _approve(cluster: Cluster, names: list[str], told: set[str], connect: Connect, json: bool) -> None:
+    """Decide once; `told` has the requests that were turned down before and are not told again."""
+    by_name = {item.name: item for item in _listed(cluster, connect)}
     if unknown := [name for name in names if name not in by_name]:
         raise UsageError(f"there is no request `{unknown[0]}` for a serving certificate", hint="hardway csr list")
-    wanted = [by_name[name] for name in names] if names else list(found)
-    for item in wanted:
-        if item.objection and item.name not in told:
-            told.add(item.name)
-            if names:
-                raise Refused(
-                    f"{item.user}: {item.objection}", item.name, hint="kubectl certificate deny refuses it for good"
-                )
-            ui.say(f"not approved: {item.name} of {item.user}: {item.objection}")
-    fine = tuple(item.name for item in wanted if item.can_be_approved)
+    wanted = [by_name[name] for name in names or by_name]
+    if bad := [item for item in wanted if names and item.objection]:
+        raise Refused(
+            f"{bad[0].user}: {bad[0].objection}; nothing was approved",
+            bad[0].name,
+            hint="kubectl certificate deny refuses it for good",
+        )
+    fine = [item for item in wanted if item.can_be_approved]
     if fine:
-        ask_master(cluster, "approve requests", requests.approve(cluster, fine), connect)
-    for name in fine:
-        ui.say(f"approved: {name} of {by_name[name].user}")
+        text = requests.approve(cluster, tuple(item.name for item in fine))
+        ask_master(cluster, "approve requests", text, connect)
+    for item in wanted:
+        if item in fine:
+            _tell(item, f"approved: {item.name} of {item.user}", json)
+        elif item.objection and item.name not in told:
+            told.add(item.name)
+            _tell(item, f"not approved: {item.name} of {item.user}: {item.objection}", json)
+
+
+def _tell(item: Request, line: str, json: bool) -> None:
+    if json:
+        ui.data(
+            dumps(
+                {
+                    "name": item.name,
+                    "user": item.user,
+                    "approved": not item.objection,
+                    "objection": item.objection or None,
+                }
+            )
+        )
+    else:
+        ui.say(line)

@@ -1,6 +1,5 @@
 """hardway join-command: what to type on another machine, as kubeadm prints it."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.cli.token import DAY, Ttl, new_token, store
-from hardway.engine.ask import ask_node
+from hardway.engine.ask import ask_master
 from hardway.engine.inputs import mint
 from hardway.operations import joining, tokens
 
@@ -33,7 +32,7 @@ def join_command(
     if control_plane:
         key = mint("certificate-key")
         text = joining.upload_certificates(cluster, key)
-        asyncio.run(ask_node(cluster.first_control_plane, "upload the CAs for joining masters", text, connect))
+        ask_master(cluster, "upload the CAs for joining masters", text, connect)
     pin = store(cluster, token, connect)
     command = joining.join_command(cluster, token.text, pin, key)
     if json:

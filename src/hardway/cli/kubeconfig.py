@@ -1,7 +1,9 @@
 """hardway kubeconfig: the administrator's way in, brought here."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 import yaml
@@ -9,7 +11,7 @@ import yaml
 from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, connection, read
 from hardway.engine.ask import ask_master
-from hardway.errors import Refused, StepFailed
+from hardway.errors import Refused, StepFailed, UsageError
 from hardway.steps.shell import quote
 
 STDOUT = "-"
@@ -31,6 +33,8 @@ def kubeconfig(
 
     Exits 6 when the file exists with other content.
     """
+    if server:
+        _check(server)
     cluster = read(file, None)
     name = "super-admin" if super_admin else "admin"
     path = f"{cluster.paths.kubernetes}/{name}.conf"
@@ -41,18 +45,39 @@ def kubeconfig(
         ui.data(text)
         return
     target = Path(output or f"{cluster.name}.conf")
-    if target.exists() and target.read_text() != text and not force:
-        raise Refused(
-            "it exists with other content", str(target), hint="--force overwrites it, --output names another"
-        )
-    # Private from its first byte on; moved into place, so that half of it is never there.
-    beside = target.with_name(f".{target.name}.new")
-    beside.touch(0o600)
-    beside.chmod(0o600)
-    beside.write_text(text)
-    beside.rename(target)
+    _place(target, text, force)
     ui.say(f"written: {target}")
     ui.say(f"next: kubectl --kubeconfig {target} get nodes")
+
+
+def _place(target: Path, text: str, force: bool) -> None:
+    """Write the file for its owner alone, whole or not at all."""
+    try:
+        if target.exists() and target.read_bytes() != text.encode() and not force:
+            raise Refused(
+                "it exists with other content", str(target), hint="--force overwrites it, --output names another"
+            )
+        # Where it is a link, what it leads to is written.
+        real = target.resolve()
+        with tempfile.NamedTemporaryFile("w", dir=real.parent, prefix=f".{real.name}.", delete=False) as beside:
+            beside.write(text)
+        try:
+            Path(beside.name).replace(real)
+        except OSError:
+            Path(beside.name).unlink()
+            raise
+    except OSError as error:
+        raise UsageError(f"it cannot be written: {error.strerror}", str(target)) from None
+
+
+def _check(server: str) -> None:
+    try:
+        parts = urlsplit(server)
+        fine = parts.scheme == "https" and bool(parts.hostname) and (parts.port or 443) > 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(f"`{server}` is no URL of an API server", "--server", hint="as https://localhost:6443")
 
 
 def _pointed_at(server: str, text: str, path: str) -> str:

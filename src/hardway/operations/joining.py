@@ -3,7 +3,7 @@
 Source: kubeadm v1.30.4 `app/cmd/util/join.go`.
 """
 
-from hardway.chapters.upload_certs import UPLOAD_CERTS
+from hardway.chapters.upload_certs import upload
 from hardway.model import Cluster
 from hardway.steps import Run, lower_all
 from hardway.steps.shell import INPUTS, heredoc, input_file, quote
@@ -18,11 +18,7 @@ def pin(cluster: Cluster) -> str:
 def upload_certificates(cluster: Cluster, key: str) -> str:
     """bash that stores the CAs for joining masters, encrypted with this key (64 hexadecimal digits)."""
     file = input_file("certificate-key")
-    scripts = [
-        item.script
-        for item in lower_all(UPLOAD_CERTS.steps(cluster, cluster.first_control_plane))
-        if isinstance(item, Run)
-    ]
+    scripts = [item.script for item in lower_all(upload(cluster)) if isinstance(item, Run)]
     return (
         f"umask 077\nmkdir -p {INPUTS}\n"
         f"trap 'rm -f {file}' EXIT\n"

@@ -18,17 +18,20 @@ sans[worker-1.my-first-cluster.example.com]=DNS:worker-1.my-first-cluster.exampl
 # Says why a request is not approved; nothing when it is all right. Set: $user $groups $usages $request
 objection() {
   local name text names
-  name="${user#system:node:}"
-  if [ "$name" = "$user" ] || [ -z "${sans[$name]:-}" ]; then echo "it is not from a node of the inventory"; return; fi
-  case "$groups" in *'"system:nodes"'*) ;; *) echo "it is not from a node"; return ;; esac
+  name="${user#\"system:node:}" name="${name%\"}"
+  if [ "$user" != "\"system:node:$name\"" ] || [ -z "${sans[$name]:-}" ]; then
+    echo "it is not from a node of the inventory"
+    return
+  fi
+  case " ${groups#[}" in *' "system:nodes"'*) ;; *) echo "it is not from a node"; return ;; esac
   case "$usages" in
-    '["digital signature","server auth"]' | '["digital signature","key encipherment","server auth"]') ;;
-    '["key encipherment","digital signature","server auth"]') ;;
+    '["digital signature" "server auth"]' | '["digital signature" "key encipherment" "server auth"]') ;;
+    '["key encipherment" "digital signature" "server auth"]') ;;
     *) echo "it asks for the usages $usages"; return ;;
   esac
   text="$(base64 -d <<<"$request" | openssl req -noout -verify -subject -nameopt RFC2253 -text 2>&1)" || true
   grep -q 'verify OK$' <<<"$text" || { echo "it is not signed with its own key"; return; }
-  grep -qxF "subject=CN=$user,O=system:nodes" <<<"$text" || { echo "its subject is not the node's"; return; }
+  grep -qxF "subject=CN=system:node:$name,O=system:nodes" <<<"$text" || { echo "its subject is not the node's"; return; }
   names="$(grep -A1 'Subject Alternative Name' <<<"$text" | sed 1d | tr -d ' ')"
   [ "$names" = "${sans[$name]}" ] || echo "it asks for the names ${names//$'\n'/, }, wanted ${sans[$name]}"
 }
@@ -36,13 +39,13 @@ declare -A told
 deadline=$((SECONDS + 120))
 while :; do
 approved=()
-while IFS='|' read -r csr user groups usages conditions request; do
+while IFS='|' read -r csr conditions request usages groups user; do
   [ -z "$conditions" ] || continue
   why="$(objection)"
   if [ -z "$why" ]; then approved+=("$csr"); continue; fi
-  [ -n "${told[$csr]:-}" ] || printf 'warning: %s of %q is not approved: %q\n' "$csr" "$user" "$why" >&2
+  [ -n "${told[$csr]:-}" ] || printf 'warning: %s of %s is not approved: %q\n' "$csr" "$user" "$why" >&2
   told[$csr]=1
-done < <(kubectl --kubeconfig=/etc/kubernetes/admin.conf get csr -o 'jsonpath={range .items[?(@.spec.signerName=="kubernetes.io/kubelet-serving")]}{.metadata.name}{"|"}{.spec.username}{"|"}{.spec.groups}{"|"}{.spec.usages}{"|"}{.status.conditions[*].type}{"|"}{.spec.request}{"\n"}{end}')
+done < <(kubectl --kubeconfig=/etc/kubernetes/admin.conf get csr -o 'go-template={{range .items}}{{if eq .spec.signerName "kubernetes.io/kubelet-serving"}}{{.metadata.name}}|{{range .status.conditions}}{{.type}} {{end}}|{{.spec.request}}|{{printf "%q" .spec.usages}}|{{printf "%q" .spec.groups}}|{{printf "%q" .spec.username}}{{"\n"}}{{end}}{{end}}')
 if [ "${#approved[@]}" -gt 0 ]; then
   kubectl --kubeconfig=/etc/kubernetes/admin.conf certificate approve "${approved[@]}"
 fi
