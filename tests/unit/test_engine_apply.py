@@ -98,7 +98,9 @@ def test_progress_is_told_step_by_step(tmp_path: Path) -> None:
 def test_a_failure_names_node_and_step_and_starts_nothing_new(tmp_path: Path) -> None:
     """What runs elsewhere comes to its end; the error carries the command's own words."""
     world = World(tmp_path, workers=1)
-    bad = world.chapter("bad", lambda m, n: [command("bad", "echo to stdout\necho the reason >&2\nfalse\necho no\n")])
+    text = "echo to stdout\necho the reason >&2\nfalse\necho no\n"
+    # A chapter that `apply` knows, so that its command can be told.
+    bad = world.chapter("sysctls", lambda m, n: [command("bad", text)])
     slow = world.chapter("slow", lambda m, n: [command("slow", "sleep 0.3\n"), note(m, "slow")])
     never = world.chapter("never", lambda m, n: [note(m, "never")])
     events: list[Event] = []
@@ -107,13 +109,13 @@ def test_a_failure_names_node_and_step_and_starts_nothing_new(tmp_path: Path) ->
         world.apply(
             Stage(bad, first_control_plane),
             Stage(slow, workers),
-            Stage(never, workers, after=(After("bad", first_control_plane),)),
+            Stage(never, workers, after=(After("sysctls", first_control_plane),)),
             listener=events.append,
         )
 
     error = caught.value
     assert (error.where, error.output) == ("master-1.example.com: bad", "to stdout\nthe reason\n")
-    assert error.command == "hardway apply --only bad --node master-1"
+    assert error.command == "hardway apply --only sysctls --node master-1"
     assert world["worker-1"].log() == ["slow"]
     assert [(e.node, e.step) for e in events if isinstance(e, Failed)] == [("master-1.example.com", "bad")]
 
