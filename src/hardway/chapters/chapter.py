@@ -36,3 +36,5 @@ class Chapter:
     steps: StepsOf = no_steps
     checks: ChecksOf = no_checks
     """Verification that closes the chapter."""
+    before: ChecksOf = no_checks
+    """What can be asked, and matters, before anything is installed on the node."""

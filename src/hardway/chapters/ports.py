@@ -1,9 +1,10 @@
 """The table of ports, asked of a cluster that runs (article chapter 3): who listens, and who reaches whom.
 
-Before anything is installed the same table says what must be free (`preflight_table`).
+Before anything is installed the same table says what must be free: here for balancers, else in `preflight_table`.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
@@ -88,4 +89,12 @@ def free(port: int, severity: Severity = Severity.ERROR) -> Check:
     )
 
 
-PORTS = Chapter("ports", "Ports of the nodes", (3,), optional=True, checks=checks)
+def before(cluster: Cluster, node: Node) -> Iterator[Check]:
+    """A balancer's port, which preflight does not ask for; a balancer that serves already may have it."""
+    if node in cluster.balancers and not node.is_control_plane:
+        check = free(cluster.balancer.port)
+        listed = f"ss -Hltnp 'sport = :{cluster.balancer.port}'"
+        yield replace(check, script=f"! {listed} | grep -qF '((\"haproxy\",' || exit 0\n{check.script}")
+
+
+PORTS = Chapter("ports", "Ports of the nodes", (3,), optional=True, checks=checks, before=before)

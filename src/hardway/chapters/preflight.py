@@ -16,12 +16,24 @@ from hardway.steps.shell import quote
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     """The table; what ignorePreflightErrors names (in any case, or `all`) only warns."""
-    ignored = {name.lower() for name in node.registration.ignore_preflight_errors}
     for check in preflight_table.questions(cluster, node):
-        if check.severity is Severity.ERROR and (check.key.lower() in ignored or "all" in ignored):
-            yield replace(check, severity=Severity.WARNING)
-        else:
+        yield graded(node, check)
+
+
+def before(cluster: Cluster, node: Node) -> Iterator[Check]:
+    """The same without what chapters 5-9 bring to the node."""
+    brought = preflight_table.brought(cluster)
+    for check in checks(cluster, node):
+        if not check.key.startswith(brought):
             yield check
+
+
+def graded(node: Node, check: Check) -> Check:
+    """The check with the grade that it has for this node."""
+    ignored = {name.lower() for name in node.registration.ignore_preflight_errors}
+    if check.severity is Severity.ERROR and (check.key.lower() in ignored or "all" in ignored):
+        return replace(check, severity=Severity.WARNING)
+    return check
 
 
 AVAILABLE = ("FileAvailable-", "DirAvailable-")
@@ -64,4 +76,5 @@ PREFLIGHT = Chapter(
     optional=True,
     steps=steps,
     checks=checks,
+    before=before,
 )

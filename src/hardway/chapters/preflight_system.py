@@ -6,12 +6,11 @@ Source: kubeadm v1.30.4 `app/preflight/checks.go` and k8s.io/system-validators v
 from collections.abc import Iterator
 
 from hardway.model import Cluster, Node
+from hardway.model.skew import skew
 from hardway.steps import Check, Severity
 
 MIN_CPUS = 2
 MIN_MEMORY_MB = 1700
-OLDEST_KUBELET = 3
-"""Minors that a kubelet may be behind the control plane."""
 KERNEL_CONFIG = (
     "NAMESPACES",
     "NET_NS",
@@ -44,6 +43,7 @@ def size() -> Iterator[Check]:
     yield Check(
         f"at least {MIN_CPUS} processors",
         f'[ "$(nproc)" -ge {MIN_CPUS} ] || {{ echo "there is $(nproc)"; exit 1; }}\n',
+        hint=f"give it {MIN_CPUS}, or go on without: nodeRegistration: {{ignorePreflightErrors: [NumCPU]}}",
         key="NumCPU",
     )
     yield Check(
@@ -52,6 +52,7 @@ def size() -> Iterator[Check]:
         '  [ "$name" = MemTotal: ] || continue\n'
         f'  [ "$((kb / 1024))" -ge {MIN_MEMORY_MB} ] || {{ echo "there are $((kb / 1024)) MB"; exit 1; }}\n'
         "done </proc/meminfo\n",
+        hint=f"give it {MIN_MEMORY_MB} MB, or go on without: nodeRegistration: {{ignorePreflightErrors: [Mem]}}",
         key="Mem",
     )
 
@@ -60,7 +61,8 @@ def swap() -> Check:
     return Check(
         "swap to be off",
         "[ ! -e /proc/swaps ] || [ \"$(wc -l </proc/swaps)\" -le 1 ] || { echo 'it is on'; exit 1; }\n",
-        "swapoff -a, and remove it from /etc/fstab; or set failSwapOn: false",
+        "swapoff -a && sed -i '/[[:space:]]swap[[:space:]]/s/^[^#]/#&/' /etc/fstab;"
+        " or failSwapOn: false in the KubeletConfiguration",
         Severity.WARNING,
         "Swap",
     )
@@ -91,6 +93,7 @@ def verification() -> Check:
         f"  set -- {' '.join(CGROUPS_V1)}\nfi\n"
         'for name in "$@"; do\n'
         '  case "$have" in *" $name "*) ;; *) echo "there is no cgroup controller $name"; exit 1 ;; esac\ndone\n',
+        hint="uname -r; zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers /proc/cgroups",
         key="SystemVerification",
     )
 
@@ -121,12 +124,14 @@ def proxies(cluster: Cluster, node: Node) -> Iterator[Check]:
 def kubelet_version(cluster: Cluster) -> Check:
     """A kubelet that the image brought is not newer than the control plane, and not too old for it."""
     minor = int(cluster.release.minor.split(".")[1])
+    oldest = minor - skew("kubelet").older
     return Check(
-        f"a kubelet of 1.{minor - OLDEST_KUBELET} to 1.{minor}",
+        f"a kubelet of 1.{oldest} to 1.{minor}",
         'version="$(kubelet --version 2>/dev/null)" || { echo "there is none"; exit 1; }\n'
         'version="${version##* v}"\n'
         'IFS=. read -r major minor _ <<<"$version"\n'
-        f'if [ "$major" != 1 ] || [ "$minor" -lt {minor - OLDEST_KUBELET} ] || [ "$minor" -gt {minor} ]; then\n'
+        f'if [ "$major" != 1 ] || [ "$minor" -lt {oldest} ] || [ "$minor" -gt {minor} ]; then\n'
         '  echo "it is $version"\n  exit 1\nfi\n',
+        hint="let chapter 8 install it (not in downloads.skip), or install another; hardway versions --skew",
         key="KubeletVersion",
     )

@@ -24,7 +24,18 @@ REQUIRED = ("crictl", "conntrack", "ip", "iptables", "mount", "nsenter")
 WANTED = ("ebtables", "ethtool", "socat", "tc", "touch")
 KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kubelet", "kube-proxy")
 MANIFESTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
-RESET = "an earlier cluster left it: reset this node first"
+RESET = "an earlier cluster left it: hardway reset --node "
+
+
+BROUGHT = ("CRI", "FileContent-", "Service-Kubelet", *(f"FileExisting-{name}" for name in (*REQUIRED, *WANTED)))
+ALWAYS = ("crictl", "mount", "nsenter", "touch")
+"""Those of them that no package of chapter 5 brings; crictl may be a component of chapter 8."""
+
+
+def brought(cluster: Cluster) -> tuple[str, ...]:
+    """Beginnings of the keys of questions that an empty machine need not answer with yes."""
+    own = [f"FileExisting-{name}" for name in ALWAYS if name not in cluster.downloads]
+    return tuple(key for key in BROUGHT if key not in own)
 
 
 def ask(key: str, name: str, script: str, hint: str = "", severity: Severity = Severity.ERROR) -> Check:
@@ -41,7 +52,12 @@ def ours(cluster: Cluster) -> str:
 
 def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
     """All questions to this node, by its role; the same as kubeadm's init, join or join --control-plane asks."""
-    yield ask("IsPrivilegedUser", "the user to be root", '[ "$UID" = 0 ] || { echo "it is not"; exit 1; }\n')
+    yield ask(
+        "IsPrivilegedUser",
+        "the user to be root",
+        '[ "$UID" = 0 ] || { echo "it is not"; exit 1; }\n',
+        hint="log in as root, or as a user with sudo (--ask-sudo-password where it asks)",
+    )
     if node.is_control_plane:
         yield from preflight_system.size()
     yield _firewalld(cluster, node)
@@ -56,6 +72,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
             f"FileExisting-{name}",
             f"{name} to be in PATH",
             f"command -v {name} >/dev/null || {{ echo 'it is not'; exit 1; }}\n",
+            hint=_bringer(name),
             severity=Severity.ERROR if name in REQUIRED else Severity.WARNING,
         )
     yield preflight_system.verification()
@@ -63,6 +80,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         "Hostname",
         f"the name {node.name} to resolve",
         f"getent ahosts {quote(node.name)} >/dev/null || {{ echo 'it does not'; exit 1; }}\n",
+        hint="hardway render dns, or hardway render hosts for /etc/hosts",
         severity=Severity.WARNING,
     )
     if "kubelet" not in cluster.downloads:
@@ -80,8 +98,16 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
             f"DirAvailable-{folder.replace('/', '-')}",
             f"{folder} to be empty",
             ours(cluster) + f'[ -z "$(ls -A {quote(folder)} 2>/dev/null)" ] || {{ echo "it is not"; exit 1; }}\n',
-            hint="data of another cluster: reset this node first",
+            hint=f"data of another cluster: hardway reset --node {node.host_name}",
         )
+
+
+def _bringer(tool: str) -> str:
+    if tool == "crictl":
+        return "hardway apply --only install-components, unless downloads.skip leaves it out"
+    if tool in ALWAYS:
+        return "apt-get install -y util-linux coreutils, or dnf install -y util-linux coreutils"
+    return "hardway apply --only base-os"
 
 
 def _firewalld(cluster: Cluster, node: Node) -> Check:
@@ -119,7 +145,7 @@ def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
             f"FileAvailable-{path.replace('/', '-')}",
             f"{path} to be absent",
             f"[ -e {quote(path)} ] || exit 0\n{ours(cluster)}echo 'it exists'\nexit 1\n",
-            hint=RESET,
+            hint=RESET + node.host_name,
         )
     if not node.is_control_plane:
         ca = f"{cluster.paths.pki}/ca.crt"
@@ -129,7 +155,7 @@ def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
             # A CA without any kubeconfig is what an interrupted discovery leaves; discovery itself refuses a wrong one.
             ours(cluster)
             + f"[ ! -e {quote(ca)} ] || [ ! -e {quote(folder + '/kubelet.conf')} ] || {{ echo 'it exists'; exit 1; }}\n",
-            hint=RESET,
+            hint=RESET + node.host_name,
         )
 
 

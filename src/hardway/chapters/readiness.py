@@ -66,6 +66,34 @@ def _endpoint(cluster: Cluster, node: Node) -> Iterator[Check]:
         yield resolve("the name of the API to resolve to the balancer's address", wanted[:1], Severity.ERROR, host)
 
 
+SYNCHRONISED = Check(
+    "the clock to be synchronised",
+    # Without the right to set the clock nobody can keep it: a container has its host's.
+    "[ ! -e /run/systemd/container ] || exit 0\n"
+    'told="$(timedatectl show --property=NTPSynchronized --value 2>/dev/null)"\n'
+    "[ \"$told\" != no ] || { echo 'it is not'; exit 1; }\n"
+    '[ "$told" != yes ] || exit 0\n'
+    "chronyc -n tracking 2>/dev/null | grep -q '^Leap status *: *Normal' ||"
+    " { echo 'neither timedatectl nor chronyc says that it is'; exit 1; }\n",
+    "certificates and tokens depend on the time: apt-get install -y systemd-timesyncd (or dnf install -y chrony)"
+    " && timedatectl set-ntp true",
+    Severity.WARNING,
+    "TimeSync",
+)
+
+SELINUX = Check(
+    "SELinux not to be enforcing",
+    '[ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" != 1 ] || { echo "it is"; exit 1; }\n'
+    "! grep -qs '^SELINUX=enforcing' /etc/selinux/config || [ ! -e /sys/fs/selinux/enforce ] ||"
+    " { echo 'it will be after the next boot'; exit 1; }\n",
+    "static pods mount host directories, which enforcing SELinux forbids them: setenforce 0"
+    " && sed -i 's/^SELINUX=enforcing/SELINUX=permissive/' /etc/selinux/config"
+    " (or keep it, with container-selinux and containerd's enable_selinux)",
+    Severity.WARNING,
+    "SELinux",
+)
+
+
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield Wait("readiness/address", has_address(node), 1)
     for check in _endpoint(cluster, node):
@@ -79,12 +107,17 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     # where that is one of the machine's.
     everything = "all names of `hardway render dns` to resolve to the inventory's addresses"
     yield resolve(everything, records(cluster), Severity.WARNING, node.name)
-    yield Check(
-        "the clock to be synchronised",
-        "[ \"$(timedatectl show -P NTPSynchronized 2>/dev/null)\" != no ] || { echo 'it is not'; exit 1; }\n",
-        hint="certificates and tokens depend on the time: systemctl enable --now systemd-timesyncd",
-        severity=Severity.WARNING,
-    )
+    yield SYNCHRONISED
+    if node.is_kubernetes:
+        yield SELINUX
 
 
-READINESS = Chapter("readiness", "Architecture and infrastructure", (3, 4), optional=True, steps=steps, checks=checks)
+READINESS = Chapter(
+    "readiness",
+    "Architecture and infrastructure",
+    (3, 4),
+    optional=True,
+    steps=steps,
+    checks=checks,
+    before=checks,
+)

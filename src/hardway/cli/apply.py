@@ -27,6 +27,7 @@ from hardway.engine.plan import agree
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
+from hardway.engine.verify import require_fit
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
@@ -47,6 +48,7 @@ async def _apply(
             value = await make_plan(session, APPLY, selection)
             if saved is not None:
                 agree(saved, value)
+            ui.notes(require_fit(session, value))
             return await carry_out(session, value, APPLY, listener), finished
 
 

@@ -25,13 +25,16 @@ from hardway.engine.plan import Plan
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
+from hardway.engine.verify import compared
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 
 
 async def _plan(cluster: Cluster, selection: Selection, nodes: list[str], connect: Connect) -> Plan:
     async with open_session(cluster, nodes, connect=connect) as session:
-        return await make_plan(session, APPLY, selection)
+        value = await make_plan(session, APPLY, selection)
+        ui.notes(finding for finding in compared(session) if not finding.yes)
+        return value
 
 
 def plan(

@@ -26,6 +26,7 @@ from hardway.engine.events import (
 from hardway.engine.plan import Change, Plan, Status, title
 from hardway.engine.verify import Answer
 from hardway.errors import HardwayError
+from hardway.operations.machines import Finding
 from hardway.steps import Severity
 
 # Lines are never broken: what is read by programs or copied by people stays whole.
@@ -133,6 +134,12 @@ def answers(values: Sequence[Answer]) -> None:
     bad = sum(answer.is_failure for answer in values)
     warned = sum(not answer.yes for answer in values) - bad
     out.print(f"{len(values) - bad - warned} checks say yes, {warned} warn, {bad} say no")
+
+
+def notes(findings: Iterable[Finding]) -> None:
+    """What is wrong with machines beside each other, and what to do."""
+    for finding in findings:
+        say(f"note: {finding.node}: {finding.check.name}: {finding.reason} ({finding.check.hint})")
 
 
 class Progress:

@@ -7,11 +7,18 @@ import typer
 
 from hardway.cli import ui
 from hardway.cli.options import Json
+from hardway.model.skew import SKEW
 from hardway.versions import RELEASES
 
 
-def versions(json: Json = False) -> None:
+def versions(
+    json: Json = False,
+    skew: Annotated[bool, typer.Option("--skew", help="How far versions in one cluster may be apart")] = False,
+) -> None:
     """List the supported versions of Kubernetes with the components that are pinned to each."""
+    if skew:
+        _skew(json)
+        return
     rows = [
         {
             "kubernetes": release.kubernetes,
@@ -32,6 +39,13 @@ def versions(json: Json = False) -> None:
         return
     headers = ("KUBERNETES", "ETCD", "COREDNS", "PAUSE", "CONTAINERD", "RUNC", "CRICTL", "CNI PLUGINS", "KUBEADM API")
     ui.table(headers, [tuple(row.values()) for row in rows])
+
+
+def _skew(json: bool) -> None:
+    if json:
+        ui.as_json([{"component": row.component, "older": row.older, "newer": row.newer} for row in SKEW])
+    else:
+        ui.table(("COMPONENT", "BESIDE ANY API SERVER"), [(row.component, str(row)) for row in SKEW])
 
 
 def show_own(wanted: bool) -> None:

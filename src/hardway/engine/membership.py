@@ -11,6 +11,7 @@ from hardway.engine.plan import Plan
 from hardway.engine.run import Session, at_once, make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect, open_transport
+from hardway.engine.verify import require_fit
 from hardway.errors import Refused, Unreachable, UsageError
 from hardway.model import Cluster, Node
 from hardway.model.quorum import Member, Verdict, comes, leaves
@@ -51,6 +52,7 @@ async def arrival(
             raise Refused(
                 "there is no cluster here yet", first.name, hint="hardway apply begins it, all nodes at once"
             )
+        require_fit(session, plan)
         verdicts: list[tuple[str, Verdict]] = []
         masters = [node for node in coming if node.is_control_plane]
         now = await members(session, first) if masters else ()

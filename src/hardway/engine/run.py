@@ -17,6 +17,7 @@ from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect, Transport, open_transport
 from hardway.errors import HardwayError, Locked, Refused, StepFailed, Unreachable
 from hardway.model import Cluster, Facts, Node
+from hardway.model.machine import Machine
 from hardway.steps import Primitive, Run
 from hardway.workflows.inputs import find
 from hardway.workflows.stage import Stage
@@ -36,6 +37,8 @@ class Session:
     listener: Listener = ignore
     inputs: dict[str, str] = field(default_factory=dict, repr=False)
     """Values of run inputs that were found, minted or read."""
+    machines: dict[str, Machine] = field(default_factory=dict)
+    """What was found of the selected nodes when the session began."""
 
     def redact(self, text: str) -> str:
         """The text without secret run inputs."""
@@ -97,7 +100,13 @@ async def open_session(
         since = time.monotonic()
         transport = await session.transport(node.name)
         lines: list[str] = []
-        result = await transport.run(facts_module.SCRIPT, lines.append)
+        times = [time.monotonic()]
+
+        def on_line(line: str) -> None:
+            lines.append(line)
+            times.append(time.monotonic())
+
+        result = await transport.run(facts_module.SCRIPT, on_line)
         if result.exit_code != 0:
             raise Unreachable(
                 "scripts cannot be run as root",
@@ -106,7 +115,10 @@ async def open_session(
                 output=result.stderr,
                 hint="the login needs bash and sudo; where sudo asks for a password: --ask-sudo-password",
             )
-        found[node.name] = facts_module.parse(node.name, lines)
+        said = facts_module.collect(lines)
+        found[node.name] = facts_module.parse(node.name, said)
+        heard = next(number for number, line in enumerate(lines, 1) if line.startswith("fact clock "))
+        session.machines[node.name] = facts_module.machine(node.name, said, times[0], times[heard])
         listener(NodeConnected(node.name, time.monotonic() - since))
 
     try:

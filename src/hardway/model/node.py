@@ -44,7 +44,6 @@ class Facts:
     """Those of CA_DIRECTORIES that exist, in that order."""
     cpus: int = 0
     """Number of processors, 0 when it was not probed."""
-    memory_mb: int = 0
 
 
 @dataclass(frozen=True)

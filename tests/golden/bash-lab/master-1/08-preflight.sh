@@ -13,12 +13,14 @@ reason="$(
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR IsPrivilegedUser] the user to be root:' "$reason"
+  echo 'hint: log in as root, or as a user with sudo (--ask-sudo-password where it asks)'
 }
 reason="$(
 [ "$(nproc)" -ge 2 ] || { echo "there is $(nproc)"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR NumCPU] at least 2 processors:' "$reason"
+  echo 'hint: give it 2, or go on without: nodeRegistration: {ignorePreflightErrors: [NumCPU]}'
 }
 reason="$(
 while read -r name kb _; do
@@ -28,6 +30,7 @@ done </proc/meminfo
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR Mem] at least 1700 MB of memory:' "$reason"
+  echo 'hint: give it 1700 MB, or go on without: nodeRegistration: {ignorePreflightErrors: [Mem]}'
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
@@ -85,7 +88,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml] /etc/kubernetes/manifests/kube-apiserver.yaml to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node master-1'
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-controller-manager.yaml ] || exit 0
@@ -95,7 +98,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml] /etc/kubernetes/manifests/kube-controller-manager.yaml to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node master-1'
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-scheduler.yaml ] || exit 0
@@ -105,7 +108,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml] /etc/kubernetes/manifests/kube-scheduler.yaml to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node master-1'
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/etcd.yaml ] || exit 0
@@ -115,7 +118,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-manifests-etcd.yaml] /etc/kubernetes/manifests/etcd.yaml to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node master-1'
 }
 reason="$(
 [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] || { echo "it is not"; exit 1; }
@@ -138,30 +141,35 @@ command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-conntrack] conntrack to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v ip >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-ip] ip to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-iptables] iptables to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v mount >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-mount] mount to be in PATH:' "$reason"
+  echo 'hint: apt-get install -y util-linux coreutils, or dnf install -y util-linux coreutils'
 }
 reason="$(
 command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-nsenter] nsenter to be in PATH:' "$reason"
+  echo 'hint: apt-get install -y util-linux coreutils, or dnf install -y util-linux coreutils'
 }
 reason="$(
 release="$(uname -r)"
@@ -191,6 +199,7 @@ done
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR SystemVerification] the kernel and the cgroups that the kubelet needs:' "$reason"
+  echo 'hint: uname -r; zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers /proc/cgroups'
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
@@ -198,6 +207,6 @@ reason="$(
 )" || {
   failed=106
   echo '[ERROR DirAvailable--var-lib-etcd] /var/lib/etcd to be empty:' "$reason"
-  echo 'hint: data of another cluster: reset this node first'
+  echo 'hint: data of another cluster: hardway reset --node master-1'
 }
 [ "$failed" = 0 ] || exit "$failed"

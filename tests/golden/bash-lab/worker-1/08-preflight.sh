@@ -13,6 +13,7 @@ reason="$(
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR IsPrivilegedUser] the user to be root:' "$reason"
+  echo 'hint: log in as root, or as a user with sudo (--ask-sudo-password where it asks)'
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
@@ -30,7 +31,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-kubelet.conf] /etc/kubernetes/kubelet.conf to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node worker-1'
 }
 reason="$(
 [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || exit 0
@@ -40,7 +41,7 @@ exit 1
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-bootstrap-kubelet.conf] /etc/kubernetes/bootstrap-kubelet.conf to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node worker-1'
 }
 reason="$(
 ! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
@@ -48,7 +49,7 @@ reason="$(
 )" || {
   failed=106
   echo '[ERROR FileAvailable--etc-kubernetes-pki-ca.crt] /etc/kubernetes/pki/ca.crt to be absent:' "$reason"
-  echo 'hint: an earlier cluster left it: reset this node first'
+  echo 'hint: an earlier cluster left it: hardway reset --node worker-1'
 }
 reason="$(
 [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" = 1 ] || { echo "it is not"; exit 1; }
@@ -71,30 +72,35 @@ command -v conntrack >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-conntrack] conntrack to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v ip >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-ip] ip to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v iptables >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-iptables] iptables to be in PATH:' "$reason"
+  echo 'hint: hardway apply --only base-os'
 }
 reason="$(
 command -v mount >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-mount] mount to be in PATH:' "$reason"
+  echo 'hint: apt-get install -y util-linux coreutils, or dnf install -y util-linux coreutils'
 }
 reason="$(
 command -v nsenter >/dev/null || { echo 'it is not'; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR FileExisting-nsenter] nsenter to be in PATH:' "$reason"
+  echo 'hint: apt-get install -y util-linux coreutils, or dnf install -y util-linux coreutils'
 }
 reason="$(
 release="$(uname -r)"
@@ -124,5 +130,6 @@ done
 )" || {
   [ "$failed" != 0 ] || failed=1
   echo '[ERROR SystemVerification] the kernel and the cgroups that the kubelet needs:' "$reason"
+  echo 'hint: uname -r; zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers /proc/cgroups'
 }
 [ "$failed" = 0 ] || exit "$failed"
