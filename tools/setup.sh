@@ -5,10 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Rendered bash is checked with shellcheck, the rendered balancer by haproxy itself.
-# The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo.
+# The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo, and the dnf that tests install with.
 common=(shellcheck openssl openssh-client openssh-server sudo diffutils haproxy)
 lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
-  apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl)
+  apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl dnf rpm createrepo-c)
 
 wanted=("${common[@]}")
 [ "${1:-}" != --lab ] || wanted+=("${lab[@]}")

@@ -117,7 +117,8 @@ def _names(pairs: Pairs) -> Iterator[Finding]:
                 Severity.WARNING,
                 "HostName",
             ),
-            machine.hostname == node.name,
+            # The short name is what most machines are born with.
+            machine.hostname in (node.name, node.host_name),
             f"it is {machine.hostname or 'empty'}",
         )
 

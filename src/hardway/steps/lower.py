@@ -140,7 +140,8 @@ def _packages(step: Packages) -> Run:
                 [quote(name) for name in step.names],
                 'rpm -q --quiet --whatprovides "$name" || missing+=("$name")\n',
             )
-            + 'dnf install -q -y "${missing[@]}"\n'
+            # Asked to install nothing, dnf takes it for a mistake.
+            + '[ "${#missing[@]}" -eq 0 ] || dnf install -q -y "${missing[@]}"\n'
         )
         probe = f"rpm -q --quiet --whatprovides {names}\n"
     return Run(
