@@ -52,7 +52,7 @@ def reaching(port: Port, targets: Iterable[Node]) -> Check:
         '  case "$?" in 124) echo "$1 (no answer)" ;; *) echo "$1 (refused)" ;; esac\n}\n'
         f"lost=\"$({{\n{loop}wait\n}} | sort | tr '\\n' ' ')\"\n"
         '[ -z "$lost" ] || { echo "no connection to $lost"; exit 1; }\n',
-        hint=f"no answer: a firewall, see `hardway render ports`: firewall-cmd --permanent --add-port={port}/tcp"
+        hint=f"no answer: a firewall there or on the way, see `hardway render ports`: firewall-cmd --permanent --add-port={port}/tcp"
         f" && firewall-cmd --reload, or ufw allow {port}/tcp; refused: nobody listens there",
     )
 

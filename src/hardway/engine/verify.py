@@ -94,7 +94,7 @@ def require_fit(session: Session, plan: Plan) -> tuple[Finding, ...]:
     if wrong and plan.pending:
         first = wrong[0]
         raise StepFailed(
-            f"{first.check.name} is missing: {first.reason}",
+            f"the machines do not fit together: {first.check.name}: {first.reason}",
             f"{first.node}: {READINESS.name}/{first.check.key}",
             output="\n".join(f"{it.node}: {it.check.name}: {it.reason}" for it in wrong[1:]),
             hint=f"{first.check.hint}; to go on anyway: ignorePreflightErrors: [{first.check.key}]",
