@@ -77,12 +77,13 @@ def test_a_record_that_leads_elsewhere(cluster: Harness) -> None:
 def test_a_cloned_machine(cluster: Harness) -> None:
     """Twins are told at both; a run that has nothing to do is not stopped, one that has would be."""
     twin = cluster.lab.exec("master-1", "cat /etc/machine-id").strip()
+    file = "/etc/modules-load.d/k8s.conf"
     own = cluster.lab.exec("worker-1", "cat /etc/machine-id").strip()
     with spoilt(cluster, "worker-1", f"echo {twin} >/etc/machine-id", f"echo {own} >/etc/machine-id"):
         found = answers(cluster, "readiness")
         idle = cluster.hardway("apply", check=False)
-        with spoilt(cluster, "worker-1", "mv /etc/crictl.yaml /root/", "mv /root/crictl.yaml /etc/"):
-            stopped = cluster.hardway("apply", "--only", "configure-components", check=False)
+        with spoilt(cluster, "worker-1", f"mv {file} /root/", f"mv /root/k8s.conf {file}"):
+            stopped = cluster.hardway("apply", "--only", "kernel-modules", check=False)
 
     assert found == (
         3,

@@ -15,7 +15,9 @@ from hardway.chapters.control_plane import CONTROL_PLANE
 from hardway.chapters.etcd import ETCD
 from hardway.chapters.ports import PORTS, free, listening, reaching, routes
 from hardway.chapters.preflight_table import questions
-from hardway.model import Cluster, Component, EtcdLocal, Node, Role, freeze_document
+from hardway.chapters.readiness import READINESS
+from hardway.model import Cluster, Component, Endpoint, EtcdLocal, Node, Role, freeze_document
+from hardway.model.dns import records
 from hardway.model.ports import Port, clients, ports
 from hardway.steps import Check, Severity, StaticPod
 
@@ -250,3 +252,16 @@ def test_all_nodes_are_asked_in_the_end() -> None:
             asked = list(PORTS.checks(cluster, node))
 
             assert len({check.name for check in asked}) == len(asked) > 0
+
+
+def test_an_endpoint_that_is_an_address_has_no_record() -> None:
+    """A name needs a record; an address does not, of either family."""
+    for address in ("10.30.0.10", "fd00::10"):
+        cluster = replace(LAB, endpoint=Endpoint(address))
+
+        assert [record.name for record in records(cluster)] == [node.name for node in LAB.nodes]
+        assert [check.key or check.name for check in READINESS.checks(cluster, LAB.nodes[0])][:2] == [
+            "the machine to own the address 10.30.0.11",
+            "all names of `hardway render dns` to resolve to the inventory's addresses",
+        ]
+    assert records(LAB)[0].name == LAB.endpoint.host

@@ -22,14 +22,17 @@ echo "fact hostname $(cat /proc/sys/kernel/hostname)"
 echo "fact resolved $(systemctl is-active systemd-resolved 2>/dev/null || true)"
 echo "fact cpus $(nproc)"
 for path in {" ".join(CA_DIRECTORIES)}; do [ -d "$path" ] && echo "fact ca $path"; done
-tell() {{ [ ! -r "$2" ] || echo "fact $1 $(cat "$2" 2>/dev/null)"; }}
+# Without a process for each; a busy node has hundreds of interfaces.
+line() {{ value=; {{ read -r value <"$1"; }} 2>/dev/null; }}
+tell() {{ [ ! -r "$2" ] || {{ line "$2"; echo "fact $1 $value"; }}; }}
 tell machine-id /etc/machine-id
 tell product-uuid /sys/class/dmi/id/product_uuid
 # systemd in a container knows the manager; Docker and Podman leave a file.
 tell container /run/systemd/container
 for path in /.dockerenv /run/.containerenv; do [ ! -e "$path" ] || echo "fact container $path"; done
-ip -o addr show 2>/dev/null | while read -r _ name _ address _; do
-  echo "fact address $address $name $(cat "/sys/class/net/$name/address" 2>/dev/null)"
+ip -o addr show scope global 2>/dev/null | while read -r _ name _ address _; do
+  line "/sys/class/net/$name/address"
+  echo "fact address $address $name $value"
 done
 conf={KUBERNETES}
 if [ -e "$conf/kubelet.conf" ] || [ -e "$conf/bootstrap-kubelet.conf" ]; then
