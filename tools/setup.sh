@@ -4,9 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Rendered bash is checked with shellcheck, the rendered balancer by haproxy itself.
+# Rendered bash is checked with shellcheck, the rendered balancer by haproxy and keepalived themselves.
 # The rest is for the lab's node tree, nspawn, mirror and Go builds with cgo, and the dnf that tests install with.
-common=(shellcheck openssl openssh-client openssh-server sudo diffutils haproxy)
+common=(shellcheck openssl openssh-client openssh-server sudo diffutils haproxy keepalived)
 lab=(mmdebstrap systemd-container iproute2 iptables gcc libc6-dev libseccomp-dev pkg-config
   apt-utils dpkg-dev gpg gpgv procps util-linux kmod ca-certificates curl dnf rpm createrepo-c)
 
@@ -24,7 +24,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
   echo "installing packages: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  # openssh-server and haproxy are for their binaries only: the tests start what they need on loopback.
+  # openssh-server, haproxy and keepalived are for their binaries only: the tests start what they need on loopback.
   apt-get update -q >/dev/null
   RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
 fi

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.lab
 
 NODES = {"master-1", "master-2", "master-3", "worker-1"}
 MASTERS = {"master-1", "master-2", "master-3"}
+BALANCERS = {"lb-1", "lb-2"}
 
 WEB = """
 apiVersion: v1
@@ -178,6 +179,36 @@ def test_first_master_off(cluster: Harness) -> None:
         cluster.lab.start_node("master-1")
     eventually(lambda: cluster.ready_nodes() == NODES, 120, "the first master to come back")
     eventually(lambda: cluster.voters() == MASTERS, 60, "its etcd to vote again")
+
+
+def test_the_active_balancer_off(cluster: Harness) -> None:
+    """The balancer that holds the address is switched off: the other one takes it over, and keeps it afterwards.
+
+    A balancer that lives and whose haproxy is dead gives it away.
+    """
+    (first,) = holders(cluster, BALANCERS)
+    (second,) = BALANCERS - {first}
+    cluster.lab.stop_node(first, hard=True)
+    try:
+        eventually(lambda: holders(cluster, {second}) == {second}, 10, "the other balancer to take the address")
+        eventually(lambda: cluster.kubectl("get --raw /readyz") == "ok", 20, "the API to answer")
+    finally:
+        cluster.lab.start_node(first)
+    eventually(lambda: "active" in cluster.lab.exec(first, "systemctl is-active keepalived"), 30, "it to be back")
+    assert holders(cluster, BALANCERS) == {second}
+
+    cluster.lab.exec(second, "systemctl stop haproxy")
+    try:
+        eventually(lambda: holders(cluster, BALANCERS) == {first}, 15, "the first one to take the address")
+        eventually(lambda: cluster.kubectl("get --raw /readyz") == "ok", 20, "the API to answer")
+    finally:
+        cluster.lab.exec(second, "systemctl start haproxy")
+    cluster.hardway("check", "--node", "lb-1", "--node", "lb-2")
+
+
+def holders(cluster: Harness, names: set[str]) -> set[str]:
+    """Which of these balancers have the virtual address."""
+    return {name for name in names if " 10.31.0.10/" in cluster.lab.exec(name, "ip -o addr show")}
 
 
 def test_all_nodes_rebooted(cluster: Harness) -> None:

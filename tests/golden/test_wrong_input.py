@@ -11,6 +11,7 @@ LAB = (ROOT / "examples/lab/cluster.yaml").read_text()
 GOLDEN = Path(__file__).with_name("wrong-input.txt")
 
 MASTER_3 = next(line for line in LAB.splitlines(keepends=True) if "master-3" in line)
+LB_2 = next(line for line in LAB.splitlines(keepends=True) if "lb-2" in line)
 INVENTORY = LAB.rindex("---")
 SECOND = "---\napiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nkubernetesVersion: v1.30.4\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -57,6 +58,12 @@ CASES: dict[str, bytes] = {
     "a bad certificate key": instead("kind: InitConfiguration\n", "kind: InitConfiguration\ncertificateKey: xyz\n"),
     "a version that is not supported": instead("v1.30.4", "v1.28.1"),
     "an API version that kubeadm does not read": instead("kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"),
+    "a virtual address for one balancer": instead(LB_2, ""),
+    "a virtual address that is a machine's": instead("virtualAddress: 10.30.0.10", "virtualAddress: 10.30.0.9"),
+    "a virtual address of another family": instead("virtualAddress: 10.30.0.10", "virtualAddress: fd00::10"),
+    "a virtual address that is none": instead("virtualAddress: 10.30.0.10", "virtualAddress: 10.30.0"),
+    "a virtual address that is a pod's": instead("virtualAddress: 10.30.0.10", "virtualAddress: 10.244.0.10"),
+    "two addresses for the API's name": instead("virtualAddress:", "address: 10.30.0.5\n  virtualAddress:"),
     "address families mixed": instead("10.30.0.12", "fd00::12"),
     "a file that is missing": instead("nodes:\n", "files:\n  /etc/x: nothing.yaml\nnodes:\n"),
     "a port that is none": instead("example.com:6443", "example.com:99999"),

@@ -59,8 +59,9 @@ def test_derived_values() -> None:
         "10.244.2.0/24",
         "10.244.3.0/24",
         "",
+        "",
     ]
-    assert cluster.balancer.address == "10.30.0.10"
+    assert (cluster.balancer.address, cluster.balancer.virtual) == ("10.30.0.10", True)
     assert cluster.node("lb-1").roles == {Role.LOAD_BALANCER}
     assert "crictl" not in cluster.downloads
 

@@ -31,13 +31,14 @@ SPEC = spec_named("trial")
 
 
 def test_the_nodes_are_the_articles() -> None:
-    """Three masters, a worker and a balancer, with a record for each and for the endpoint and the mirror."""
+    """Three masters, a worker and two balancers, with a record for each and for the endpoint and the mirror."""
     assert [(node.host_name, node.address) for node in SPEC.nodes] == [
         ("master-1", "10.30.0.11"),
         ("master-2", "10.30.0.12"),
         ("master-3", "10.30.0.13"),
         ("worker-1", "10.30.0.21"),
-        ("lb-1", "10.30.0.10"),
+        ("lb-1", "10.30.0.8"),
+        ("lb-2", "10.30.0.9"),
     ]
     assert {record.name.split(".")[0]: record.address for record in SPEC.records} == {
         "api": "10.30.0.10",

@@ -251,7 +251,7 @@ def test_facts_are_read_as_they_are_told() -> None:
         ]
     )
 
-    assert str(parse("db", said).os_family) == "redhat"
+    assert str(parse(LAB.nodes[0], said).os_family) == "redhat"
     assert machine("db", said, 7.0, 7.25) == Machine(
         "db",
         "db",

@@ -1,11 +1,16 @@
-"""The balancer in front of the API (article chapter 3, which asks for one and does not say how)."""
+"""The balancer in front of the API (article chapter 3, which asks for one and does not say how).
+
+Several balancers share a virtual address, see `virtual_address`.
+"""
 
 from collections.abc import Iterator
 
+from hardway.chapters import virtual_address
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.daemon import daemon
 from hardway.chapters.proxy import env_file
 from hardway.model import Cluster, Node
-from hardway.steps import Check, Command, File, Packages, Step
+from hardway.steps import Check, File, Packages, Step
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 UNIT = "haproxy.service"
@@ -71,38 +76,32 @@ def accepts(cluster: Cluster, node: Node) -> Check:
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield Packages(
         "load-balancer/packages",
-        ("haproxy",),
+        ("haproxy", "keepalived") if cluster.balancer.virtual else ("haproxy",),
         node.facts.os_family,
         env_file(cluster),
-        why="it balances TCP, and is small",
+        why="it balances TCP, and is small; keepalived keeps the address alive"
+        if cluster.balancer.virtual
+        else "it balances TCP, and is small",
     )
     yield File(
         "load-balancer/config", CONFIG, haproxy(cluster), why="one address for the API, whichever master lives"
     )
-    yield Command(
+    yield daemon(
         "load-balancer/start",
         "check the configuration, then start the balancer or let it read it",
-        f"haproxy -q -c -f {CONFIG}\n"
-        f"systemctl enable -q {UNIT}\n"
-        # A reload keeps the connections that go through it.
-        f"systemctl reload-or-restart {UNIT} || {{ journalctl --no-pager -n 20 -u {UNIT} >&2; exit 1; }}\n",
-        Check(
-            "the balancer to run with its newest configuration",
-            f"systemctl is-enabled --quiet {UNIT} || {{ echo 'not enabled'; exit 1; }}\n"
-            f"systemctl is-active --quiet {UNIT} || {{ echo 'not active'; exit 1; }}\n"
-            # A reload leaves ActiveEnterTimestamp alone, and is a change of state.
-            f'since="$(systemctl show --timestamp=us+utc -P StateChangeTimestamp {UNIT})"\n'
-            f'[ -z "$(find {CONFIG} -newermt "$since" 2>/dev/null)" ] ||'
-            " { echo 'it runs with an older one'; exit 1; }\n",
-        ),
-        idempotent=True,
-        watches=(CONFIG,),
+        UNIT,
+        CONFIG,
+        f"haproxy -q -c -f {CONFIG}",
         why="a wrong configuration is refused while the running one goes on",
     )
+    if cluster.balancer.virtual:
+        yield from virtual_address.steps(cluster, node)
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     yield accepts(cluster, node)
+    if cluster.balancer.virtual:
+        yield from virtual_address.checks(cluster)
 
 
 LOAD_BALANCER = Chapter("load-balancer", "Balancer of the API", (3,), steps=steps, checks=checks)

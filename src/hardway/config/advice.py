@@ -16,10 +16,14 @@ def _advice(cluster: Cluster) -> Iterator[str]:
     masters = len(cluster.control_planes)
     if masters % 2 == 0:
         yield f"{masters} masters bear no more failures than {masters - 1}: etcd needs more than half of its members"
-    if len(cluster.balancers) > 1 and not any(node.address == cluster.balancer.address for node in cluster.balancers):
-        yield f"`{cluster.balancer.address}` is none of the balancers: something else must bring it to them"
-    elif len(cluster.balancers) > 1:
-        yield f"the API's name leads to one of {len(cluster.balancers)} balancers only: {cluster.balancer.address}"
+    if len(cluster.balancers) > 1 and not cluster.balancer.virtual:
+        if any(node.address == cluster.balancer.address for node in cluster.balancers):
+            yield (
+                f"the API's name leads to one of {len(cluster.balancers)} balancers only:"
+                f" {cluster.balancer.address} (loadBalancer.virtualAddress leads to whichever lives)"
+            )
+        else:
+            yield f"`{cluster.balancer.address}` is none of the balancers: something else must bring it to them"
     if masters > 1 and not cluster.balancers and cluster.balancer.address == cluster.first_control_plane.address:
         yield "the API's name leads to the first master alone: when that is down, so is the API for everybody else"
     zone = f".{cluster.name}.{cluster.base_domain}"

@@ -1,5 +1,6 @@
 """From checked documents to the frozen model: defaults as kubeadm's, and all that follows from them. Pure."""
 
+import ipaddress
 from types import MappingProxyType
 
 from hardway import versions
@@ -72,16 +73,22 @@ def derive(sources: Sources) -> Cluster:
         proxy=supply.proxy(sources, networking, endpoint.host, pod_network(sources), members),
         files=MappingProxyType(dict(sources.files)),
         network=Network(inventory.network.kind, pod_network(sources)),
-        balancer=Balancer(_front(sources, members), inventory.load_balancer.port),
+        balancer=_balancer(sources, members),
         manifests=tuple(sources.manifests),
     )
 
 
-def _front(sources: Sources, members: tuple[Node, ...]) -> str:
-    """Address of the endpoint's name: as the inventory says, else the first balancer's, else the first master's."""
+def _balancer(sources: Sources, members: tuple[Node, ...]) -> Balancer:
+    """The endpoint's name leads where the inventory says, else to the first balancer, else to the first master."""
+    given = sources.inventory.load_balancer
     balancers = [node for node in members if Role.LOAD_BALANCER in node.roles]
     masters = [node for node in members if node.is_control_plane]
-    return sources.inventory.load_balancer.address or (balancers or masters)[0].address
+    return Balancer(
+        str(ipaddress.ip_address(given.virtual_address or given.address or (balancers or masters)[0].address)),
+        given.port,
+        bool(given.virtual_address),
+        given.virtual_router_id,
+    )
 
 
 def _coredns(config: api.ClusterConfiguration, release: versions.Release) -> str:

@@ -37,6 +37,7 @@ class NodeFacts(Strict):
     arch: Literal["amd64", "arm64"] = "amd64"
     resolved: bool = False
     ca_directories: list[CaDirectory] = Field(default_factory=_usual_directories)
+    interface: str = Field(default="eth0", pattern=r"^[^\s/]{1,15}$")
 
 
 class NodeEntry(Strict):
@@ -125,7 +126,11 @@ class LoadBalancer(Strict):
     """What stands in front of the API."""
 
     address: str = ""
+    """Brought to a balancer by somebody else."""
     port: int = Field(default=6443, ge=1, le=65535)
+    virtual_address: str = ""
+    """Held by keepalived on one of the balancers."""
+    virtual_router_id: int = Field(default=51, ge=1, le=255, alias="virtualRouterID")
 
 
 class Inventory(TypeMeta):

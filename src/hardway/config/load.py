@@ -4,7 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from hardway.config import attachments, conflicts, go, kube_proxy, kubelet, machines, networks, rules, supply
+from hardway.config import (
+    attachments,
+    balancers,
+    conflicts,
+    go,
+    kube_proxy,
+    kubelet,
+    machines,
+    networks,
+    rules,
+    supply,
+)
 from hardway.config import kubeadm as api
 from hardway.config.derive import derive
 from hardway.config.document import MAX_BYTES, SourceDocument, parse
@@ -62,6 +73,7 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
     if all(kind in sources.parsed for kind in REQUIRED):
         for check in (
             machines.problems,
+            balancers.problems,
             networks.problems,
             supply.problems,
             rules.problems,

@@ -61,10 +61,6 @@ def problems(sources: Sources) -> Iterator[Problem]:
                 "give one of them another: loadBalancer.port, or localAPIEndpoint.bindPort",
             )
     yield from _shares(sources)
-    if inventory.load_balancer.address and address(inventory.load_balancer.address) is None:
-        yield document.problem(
-            ("loadBalancer", "address"), f"`{inventory.load_balancer.address}` is not an IP address"
-        )
 
 
 def _port(sources: Sources, node: NodeEntry) -> int:

@@ -84,12 +84,18 @@ def problems(sources: Sources) -> Iterator[Problem]:
     yield from _overlaps(about, PODS, pods, services)
     yield from _overlaps(machines, ("network", "podCIDR"), own, services)
     yield from _families(sources, services, own)
-    for number, node in enumerate(inventory.nodes):
-        here = address(node.address)
+    front = inventory.load_balancer
+    outside: list[tuple[Path, str]] = [
+        *((("nodes", number, "address"), node.address) for number, node in enumerate(inventory.nodes)),
+        (("loadBalancer", "address"), front.address),
+        (("loadBalancer", "virtualAddress"), front.virtual_address),
+    ]
+    for place, text in outside:
+        here = address(text)
         for name, found in (("serviceSubnet", services), ("podSubnet", pods), ("network.podCIDR", own)):
             for network in found:
                 if here is not None and here in network:
-                    yield machines.problem(("nodes", number, "address"), f"`{here}` lies in {name} {network}")
+                    yield machines.problem(place, f"`{here}` lies in {name} {network}")
 
 
 def _families(sources: Sources, services: tuple[IpNetwork, ...], own: tuple[IpNetwork, ...]) -> Iterator[Problem]:

@@ -74,6 +74,7 @@ def _node(sources: Sources, entry: NodeEntry, pod_cidr: str) -> Node:
             arch=entry.facts.arch,
             resolved=entry.facts.resolved,
             ca_directories=tuple(entry.facts.ca_directories),
+            interface=entry.facts.interface,
         ),
     )
 

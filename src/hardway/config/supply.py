@@ -126,7 +126,8 @@ def proxy(sources: Sources, networking: Networking, endpoint: str, pods: str, me
         return Proxy()
     domain = f"{sources.cluster.cluster_name}.{inventory.base_domain}"
     addresses = [node.address for node in members]
-    addresses += [inventory.load_balancer.address] if inventory.load_balancer.address else []
+    front = inventory.load_balancer
+    addresses += [one for one in (front.address, front.virtual_address) if one]
     wanted = [
         *("localhost", "127.0.0.1", "::1"),
         *networking.pod_subnets,

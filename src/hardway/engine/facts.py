@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from hardway.errors import UsageError
-from hardway.model import CA_DIRECTORIES, Cluster, Facts, OsFamily, Paths
+from hardway.model import CA_DIRECTORIES, Cluster, Facts, Node, OsFamily, Paths
 from hardway.model.machine import Interface, Machine
 
 KUBERNETES = Paths().kubernetes
@@ -68,18 +68,20 @@ def collect(lines: Iterable[str]) -> Found:
     return found
 
 
-def parse(node: str, found: Found) -> Facts:
+def parse(node: Node, found: Found) -> Facts:
     """What kubeadm's output depends on; UsageError for a machine that cannot be used."""
     machine = found.get("arch", [""])[0]
     if machine not in ARCHITECTURES:
-        raise UsageError(f"architecture `{machine or 'unknown'}` is not supported", node, hint="amd64 or arm64")
+        raise UsageError(f"architecture `{machine or 'unknown'}` is not supported", node.name, hint="amd64 or arm64")
     family = OsFamily.REDHAT if REDHAT & set(found["os"][0].split()) else OsFamily.DEBIAN
+    links = (line.split(" ") for line in found.get("address", ()))
     return Facts(
         os_family=family,
         arch=ARCHITECTURES[machine],
         hostname=found["hostname"][0],
         resolved=found["resolved"][0] == "active",
         ca_directories=tuple(path for path in CA_DIRECTORIES if path in found.get("ca", [])),
+        interface=next((link for address, link, *_ in links if address.split("/")[0] == node.address), ""),
         cpus=int(found["cpus"][0]),
     )
 

@@ -116,7 +116,7 @@ async def open_session(
                 hint="the login needs bash and sudo; where sudo asks for a password: --ask-sudo-password",
             )
         said = facts_module.collect(lines)
-        found[node.name] = facts_module.parse(node.name, said)
+        found[node.name] = facts_module.parse(node, said)
         heard = next(number for number, line in enumerate(lines, 1) if line.startswith("fact clock "))
         session.machines[node.name] = facts_module.machine(node.name, said, times[0], times[heard])
         listener(NodeConnected(node.name, time.monotonic() - since))

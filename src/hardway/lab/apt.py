@@ -24,7 +24,7 @@ PACKAGES = (
     "ebtables",
     "ethtool",
 )
-"""What chapters install through apt."""
+"""What chapters install through apt; the node tree lacks them on purpose."""
 
 KEYRING = "hardway-lab.gpg"
 """File of the repository that nodes take as `signed-by`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hardway.errors import LabError
 from hardway.lab import cgroups, dns, mounts, network, ssh
+from hardway.lab.apt import PACKAGES
 from hardway.lab.command import run
 from hardway.lab.gobuild import ensure_binaries
 from hardway.lab.images import clone_containerd, ensure_containerd_template
@@ -21,7 +22,7 @@ from hardway.lab.machine import Machine
 from hardway.lab.mirror import ensure_mirror
 from hardway.lab.paths import Say, locked, state_dir
 from hardway.lab.process import Process, await_condition, end, start
-from hardway.lab.spec import MIRROR_PACKAGES, LabNode, LabSpec, check_name, from_record
+from hardway.lab.spec import LabNode, LabSpec, check_name, from_record
 from hardway.lab.tls import mint_tls
 from hardway.lab.tree import ensure_tree
 
@@ -128,7 +129,7 @@ class Lab:
         binaries = ensure_binaries(source, say)
         say(f"Kubernetes {binaries.release.kubernetes}: {binaries.origin}")
         tree = ensure_tree(say)
-        mirror_root = ensure_mirror(binaries, tree, MIRROR_PACKAGES, say)
+        mirror_root = ensure_mirror(binaries, tree, PACKAGES, say)
         template = ensure_containerd_template(binaries, say)
         self.folder.mkdir(parents=True)
         self.folder.chmod(0o700)

@@ -11,9 +11,6 @@ from hardway.lab.paths import state_dir
 from hardway.model import Cluster
 from hardway.model.dns import TTL, Record, records
 
-MIRROR_PACKAGES = ("conntrack", "socat", "jq", "tree", "haproxy", "python3-cryptography", "ebtables", "ethtool")
-"""The article's packages and what else chapters install; the node tree lacks them on purpose."""
-
 
 @dataclass(frozen=True)
 class LabNode:

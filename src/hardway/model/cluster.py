@@ -111,6 +111,10 @@ class Balancer:
     address: str = ""
     """Address to which the endpoint's host name resolves: VIP-LB of the article."""
     port: int = 6443
+    virtual: bool = False
+    """The address belongs to no machine: keepalived holds it on one of the balancers."""
+    virtual_router_id: int = 51
+    """VRRP's number of the group (RFC 9568), 1 to 255."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class Facts:
     """systemd-resolved is active: kubeadm then sets resolvConf."""
     ca_directories: tuple[str, ...] = ()
     """Those of CA_DIRECTORIES that exist, in that order."""
+    interface: str = ""
+    """Network interface that has the node's address; empty when none has it."""
     cpus: int = 0
     """Number of processors, 0 when it was not probed."""
 

@@ -4,6 +4,7 @@
 # Article: chapter 22, 28
 # kubeadm: kubeadm init phase kubelet-start
 # First: chapter load-balancer on lb-1.my-first-cluster.example.com
+# First: chapter load-balancer on lb-2.my-first-cluster.example.com
 set -euo pipefail
 
 # kubelet-start/directory
