@@ -207,7 +207,7 @@ def test_lab_of_another_network(tmp_path: Path) -> None:
     file.write_text(LAB.replace("10.30.0.", "10.31.0.").replace("/lab/lab/", "/lab/other/"))
     cluster = load(file)
 
-    assert [node.address for node in cluster.nodes] == [f"10.31.0.{n}" for n in (11, 12, 13, 21, 10)]
+    assert [node.address for node in cluster.nodes] == [f"10.31.0.{n}" for n in (11, 12, 13, 21, 8, 9)]
     assert cluster.balancer.address == "10.31.0.10"
 
 

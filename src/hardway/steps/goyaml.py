@@ -56,7 +56,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else '"' if _means_something_else(text) else None
+    style = "|" if "\n" in text else '"' if means_something_else(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -81,7 +81,7 @@ def dump_go(value: Value | Mapping[str, Any], *, ordered: bool = True) -> str:
     )
 
 
-def _means_something_else(text: str) -> bool:
+def means_something_else(text: str) -> bool:
     """Unquoted it would be read as a number, a truth value, a time or nothing."""
     if text in _WORDS or _BASE_60.fullmatch(text):
         return True

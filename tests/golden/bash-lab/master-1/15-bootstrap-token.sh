@@ -34,7 +34,7 @@ metadata:
   name: kubeadm:get-nodes
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - nodes
     verbs:
@@ -99,7 +99,7 @@ metadata:
   namespace: kube-public
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - configmaps
     verbs:

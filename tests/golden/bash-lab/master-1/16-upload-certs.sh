@@ -19,7 +19,7 @@ metadata:
   namespace: kube-system
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - secrets
     verbs:

@@ -41,7 +41,7 @@ metadata:
   namespace: kube-system
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - configmaps
     verbs:
@@ -129,7 +129,7 @@ metadata:
   namespace: kube-system
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - configmaps
     verbs:

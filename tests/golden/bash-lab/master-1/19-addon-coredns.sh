@@ -162,7 +162,7 @@ metadata:
   name: system:coredns
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - endpoints
       - services
@@ -295,11 +295,11 @@ apiVersion: v1
 kind: Service
 metadata:
   annotations:
-    prometheus.io/port: '9153'
-    prometheus.io/scrape: 'true'
+    prometheus.io/port: "9153"
+    prometheus.io/scrape: "true"
   labels:
     k8s-app: kube-dns
-    kubernetes.io/cluster-service: 'true'
+    kubernetes.io/cluster-service: "true"
     kubernetes.io/name: CoreDNS
   name: kube-dns
   namespace: kube-system

@@ -33,7 +33,7 @@ metadata:
   namespace: kube-system
 rules:
   - apiGroups:
-      - ''
+      - ""
     resources:
       - configmaps
     verbs:
