@@ -56,7 +56,7 @@ def test_the_cluster_itself_is_reached_without_the_proxy() -> None:
         *("localhost", "127.0.0.1", "::1"),
         *("10.244.0.0/16", "10.96.0.0/16", ".svc", ".cluster.local"),
         *("api.my-first-cluster.example.com", ".my-first-cluster.example.com"),
-        *("10.30.0.11", "10.30.0.12", "10.30.0.13", "10.30.0.21", "10.30.0.10"),
+        *("10.30.0.11", "10.30.0.12", "10.30.0.13", "10.30.0.21", "10.30.0.8", "10.30.0.9", "10.30.0.10"),
         ".corp.example.com",
     )
 
