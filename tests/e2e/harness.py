@@ -15,6 +15,7 @@ from hardway.errors import HardwayError, LabError
 from hardway.lab.lab import Lab
 from hardway.lab.paths import locked
 from hardway.lab.spec import from_cluster
+from schemas import assert_follows_its_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/lab/cluster.yaml"
@@ -43,6 +44,8 @@ class Harness:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         if check and done.returncode != 0:
             raise AssertionError(f"{command} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+        if "--json" in argv and done.returncode == 0:
+            assert_follows_its_schema(argv, done.stdout)
         return done
 
     def kubectl(self, command: str, node: str = "master-1", stdin: str = "") -> str:

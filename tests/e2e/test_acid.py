@@ -232,7 +232,7 @@ def test_a_worker_leaves_and_comes_back(cluster: Harness) -> None:
     refused = cluster.hardway("node", "remove", "worker-1", check=False)
     assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
     # The pod `web` has no controller.
-    cluster.hardway("node", "remove", "worker-1", "--reset", "--force", "--yes")
+    cluster.hardway("node", "remove", "worker-1", "--reset", "--force", "--yes", "--json")
     assert cluster.ready_nodes() == MASTERS
     folders = "/etc/kubernetes/pki /etc/kubernetes/manifests /var/lib/kubelet"
     assert cluster.lab.exec("worker-1", f"find {folders} -mindepth 1 2>/dev/null || true") == ""
@@ -243,7 +243,7 @@ def test_a_worker_leaves_and_comes_back(cluster: Harness) -> None:
         == ""
     )
 
-    cluster.hardway("node", "add", "worker-1", "--yes")
+    cluster.hardway("node", "add", "worker-1", "--yes", "--json")
     eventually(lambda: cluster.ready_nodes() == NODES, 60, "the worker to be Ready")
 
 

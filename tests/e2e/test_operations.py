@@ -34,9 +34,11 @@ def test_the_administrators_way_in(cluster: Harness, tmp_path: Path) -> None:
 
 def test_tokens(cluster: Harness) -> None:
     """A token is created, listed and deleted; the join command holds another one and the pin of the CA."""
-    token = cluster.hardway("token", "create", "--ttl", "10m").stdout.strip()
+    token = json.loads(cluster.hardway("token", "create", "--ttl", "10m", "--json").stdout)["token"]
     listed = json.loads(cluster.hardway("token", "list", "--json").stdout)
-    line = cluster.hardway("join-command", "--control-plane", "--ttl", "10m").stdout.split()
+    line = json.loads(cluster.hardway("join-command", "--control-plane", "--ttl", "10m", "--json").stdout)[
+        "command"
+    ].split()
     joining = line[line.index("--token") + 1]
     cluster.hardway("token", "delete", token, joining)
     left = json.loads(cluster.hardway("token", "list", "--json").stdout)
@@ -72,16 +74,16 @@ def test_requests_for_serving_certificates(cluster: Harness) -> None:
     listed = json.loads(cluster.hardway("csr", "list", "--json").stdout)
 
     assert {item["state"] for item in listed} == {"Approved"}
-    assert "approved:" not in cluster.hardway("csr", "approve").stderr
+    assert cluster.hardway("csr", "approve", "--json").stdout == ""
 
 
 def test_certificates_are_renewed_one_master_at_a_time(cluster: Harness) -> None:
     """What is asked for is new, all of it on one master; static pods run with it; nothing is left to change."""
     before = shown(cluster)
-    cluster.hardway("certs", "renew", "all", "--dry-run")
+    cluster.hardway("certs", "renew", "all", "--dry-run", "--json")
     assert shown(cluster) == before
     done = cluster.hardway("certs", "renew", "scheduler.conf")
-    cluster.hardway("certs", "renew", "all", "--node", "master-2")
+    cluster.hardway("certs", "renew", "all", "--node", "master-2", "--json")
     after = shown(cluster)
 
     assert [line.split(":")[0] for line in done.stderr.splitlines() if ": renew " in line] == sorted(MASTERS)

@@ -21,6 +21,7 @@ from hardway.cli import (
     plan,
     render,
     reset,
+    schema,
     token,
     trust,
     ui,
@@ -56,6 +57,9 @@ app.command(name="join-command", epilog="Example: hardway join-command --control
 app.add_typer(csr.app, name="csr")
 app.command(epilog="Example: hardway parity --all -f cluster.yaml")(parity.parity)
 app.command(epilog="Example: hardway versions --json")(versions.versions)
+app.command(epilog="Example: hardway schema check; hardway schema 'csr list'. Exit codes: 0 done, 2 wrong input.")(
+    schema.schema
+)
 app.add_typer(bundle.app, name="bundle")
 app.command(epilog="Example: hardway completion zsh >~/.zfunc/_hardway")(completion.completion)
 app.add_typer(lab.app, name="lab")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import (
     DEFAULT_FILE,
     AskSudoPassword,
@@ -79,7 +79,7 @@ def apply(
         _apply(cluster, select(from_, until, only), node or [], saved, connection(ask_sudo_password))
     )
     if json:
-        ui.as_json({"changed": changed, "stages": [stage_data(stage) for stage in finished]})
+        ui.data(outputs.DONE.text({"changed": changed, "stages": [stage_data(stage) for stage in finished]}))
         return
     if changed == 0:
         ui.say("nothing to change")
@@ -90,7 +90,7 @@ def apply(
     ui.say(f"      on {first.name}: kubectl --kubeconfig {cluster.paths.kubernetes}/admin.conf get nodes")
 
 
-def stage_data(stage: StageDone) -> dict[str, Any]:
+def stage_data(stage: StageDone) -> outputs.Stage:
     """A finished stage for `--json`."""
     return {
         "node": stage.node,

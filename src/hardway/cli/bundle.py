@@ -10,7 +10,7 @@ from hardway.bundle.create import create as collect
 from hardway.bundle.opened import Opened, opened, verify
 from hardway.bundle.use import Brought
 from hardway.bundle.use import use as bring
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.run import open_session
 from hardway.engine.transport import Connect
@@ -38,13 +38,15 @@ def create(
     with opened(output) as bundle:
         size = sum(entry.size for entry in bundle.manifest.files.values())
         if json:
-            ui.as_json(
-                {
-                    "path": str(output),
-                    "digest": f"sha256:{bundle.digest}",
-                    "files": len(bundle.manifest.files),
-                    "bytes": size,
-                }
+            ui.data(
+                outputs.BUNDLE.text(
+                    {
+                        "path": str(output),
+                        "digest": f"sha256:{bundle.digest}",
+                        "files": len(bundle.manifest.files),
+                        "bytes": size,
+                    }
+                )
             )
         else:
             ui.data(f"sha256:{bundle.digest}")
@@ -72,7 +74,11 @@ def use(
         verify(content, digest)
         rows = asyncio.run(_use(cluster, node or [], content, connection(ask_sudo_password)))
     if json:
-        ui.as_json([{"node": row.node, "files": row.files, "sent": row.sent, "bytes": row.size} for row in rows])
+        ui.data(
+            outputs.DELIVERIES.text(
+                [{"node": row.node, "files": row.files, "sent": row.sent, "bytes": row.size} for row in rows]
+            )
+        )
     else:
         ui.table(
             ("NODE", "FILES", "SENT", "MB"),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hardway.chapters.renew import Request, restarted
-from hardway.cli import movement, ui
+from hardway.cli import movement, outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.ask import ask_nodes
 from hardway.engine.certificates import Certificate
@@ -57,7 +57,7 @@ def check_expiration(
     found = _stored(cluster, _masters(cluster, node), connection(ask_sudo_password))
     now = datetime.now(UTC)
     if json:
-        ui.as_json([_as_data(item, now) for item in found])
+        ui.data(outputs.EXPIRATION.text([_as_data(item, now) for item in found]))
     else:
         _show(found, now)
     late = [item for item in found if item.expires is None or item.expires - now < timedelta(days=days)]
@@ -104,7 +104,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _as_data(item: Certificate, now: datetime) -> dict[str, object]:
+def _as_data(item: Certificate, now: datetime) -> outputs.CertificateEnd:
     return {
         "node": item.stored.node,
         "name": item.stored.name,
@@ -171,7 +171,7 @@ async def _renew(
     async with open_session(cluster, list(requests), connect=connect) as session:
         plan = await make_plan(session, stages)
         if dry_run and json:
-            ui.as_json(plan.to_data())
+            ui.data(outputs.PLAN.text(plan.to_data()))
             return movement.Result()
         for name, mine in requests.items():
             pods = restarted(request.name for request in mine)

@@ -1,7 +1,7 @@
 """hardway chapters: the table of contents."""
 
 from hardway.chapters.chapter import Chapter
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import Json
 from hardway.workflows.apply import APPLY
 
@@ -14,18 +14,20 @@ def chapters(json: Json = False) -> None:
     """List the chapters: article number, name, kubeadm phase for init and join, mandatory or optional."""
     listed = _listed()
     if json:
-        ui.as_json(
-            [
-                {
-                    "name": chapter.name,
-                    "title": chapter.title,
-                    "article": list(chapter.article),
-                    "initPhase": chapter.init_phase,
-                    "joinPhase": chapter.join_phase,
-                    "optional": chapter.optional,
-                }
-                for chapter in listed
-            ]
+        ui.data(
+            outputs.CHAPTERS.text(
+                [
+                    {
+                        "name": chapter.name,
+                        "title": chapter.title,
+                        "article": list(chapter.article),
+                        "initPhase": chapter.init_phase,
+                        "joinPhase": chapter.join_phase,
+                        "optional": chapter.optional,
+                    }
+                    for chapter in listed
+                ]
+            )
         )
         return
     ui.table(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, Only, connection, read, select
 from hardway.engine.run import open_session
 from hardway.engine.transport import Connect
@@ -54,20 +54,22 @@ def check(
     when = True if preflight else False if only else None
     answers = asyncio.run(_check(cluster, stages, node or [], when, connection(ask_sudo_password)))
     if json:
-        ui.as_json(
-            [
-                {
-                    "node": answer.node,
-                    "chapter": answer.chapter,
-                    "check": answer.check.name,
-                    "key": answer.check.key,
-                    "severity": str(answer.check.severity),
-                    "yes": answer.yes,
-                    "reason": answer.reason,
-                    "hint": answer.check.hint,
-                }
-                for answer in answers
-            ]
+        ui.data(
+            outputs.CHECK.text(
+                [
+                    {
+                        "node": answer.node,
+                        "chapter": answer.chapter,
+                        "check": answer.check.name,
+                        "key": answer.check.key,
+                        "severity": answer.check.severity,
+                        "yes": answer.yes,
+                        "reason": answer.reason,
+                        "hint": answer.check.hint,
+                    }
+                    for answer in answers
+                ]
+            )
         )
     else:
         ui.answers(answers)

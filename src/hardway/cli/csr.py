@@ -1,12 +1,11 @@
 """hardway csr: kubelets that ask for a serving certificate, and who may have it."""
 
 import time
-from json import dumps
 from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.engine.ask import ask_master
 from hardway.engine.transport import Connect
@@ -34,11 +33,13 @@ def list_(file: File = DEFAULT_FILE, json: Json = False, ask_sudo_password: AskS
     """List the requests and say of each open one whether it agrees with the inventory."""
     found = _listed(read(file, None), connection(ask_sudo_password))
     if json:
-        ui.as_json(
-            [
-                {"name": item.name, "user": item.user, "state": item.state, "objection": item.objection or None}
-                for item in found
-            ]
+        ui.data(
+            outputs.REQUESTS.text(
+                [
+                    {"name": item.name, "user": item.user, "state": item.state, "objection": item.objection or None}
+                    for item in found
+                ]
+            )
         )
         return
     ui.table(
@@ -116,7 +117,7 @@ def _approve(cluster: Cluster, names: list[str], told: set[str], connect: Connec
 def _tell(item: Request, line: str, json: bool) -> None:
     if json:
         ui.data(
-            dumps(
+            outputs.DECISION.line(
                 {
                     "name": item.name,
                     "user": item.user,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.cli.token import DAY, Ttl, new_token, store
 from hardway.engine.ask import ask_master
@@ -36,6 +36,10 @@ def join_command(
     pin = store(cluster, token, connect)
     command = joining.join_command(cluster, token.text, pin, key)
     if json:
-        ui.as_json({"command": command, "expires": tokens.utc(token.expires) if token.expires else None})
+        ui.data(
+            outputs.JOIN_COMMAND.text(
+                {"command": command, "expires": tokens.utc(token.expires) if token.expires else None}
+            )
+        )
     else:
         ui.data(command)

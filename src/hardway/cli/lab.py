@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import File, Json, read
 from hardway.errors import UsageError
 from hardway.lab.lab import Lab, recorded
@@ -55,7 +55,9 @@ def status(name: Name = "lab", json: Json = False) -> None:
     """Show the nodes."""
     rows = recorded(name).status()
     if json:
-        ui.as_json([{"node": row.host_name, "address": row.address, "state": row.state} for row in rows])
+        ui.data(
+            outputs.LAB.text([{"node": row.host_name, "address": row.address, "state": row.state} for row in rows])
+        )
     else:
         ui.table(("NODE", "ADDRESS", "STATE"), [(row.host_name, row.address, row.state) for row in rows])
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.apply import stage_data
 from hardway.engine.apply import apply
 from hardway.engine.events import Event, StageDone
@@ -73,6 +73,8 @@ async def perform(session: Session, plan: Plan, stages: Sequence[Stage]) -> Resu
 def report(result: Result, json: bool) -> None:
     """The result as data, or in a line."""
     if json:
-        ui.as_json({"changed": result.changed, "stages": [stage_data(stage) for stage in result.stages]})
+        ui.data(
+            outputs.DONE.text({"changed": result.changed, "stages": [stage_data(stage) for stage in result.stages]})
+        )
     else:
         ui.say(f"done: {result.changed} changes" if result.changed else "nothing to change")

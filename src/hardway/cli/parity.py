@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, File, Json, read
 from hardway.errors import UsageError
 from hardway.lab.gobuild import ensure_kubernetes
@@ -34,7 +34,7 @@ def parity(
     binary = kubeadm or ensure_kubernetes(cluster.release.kubernetes, ["kubeadm"], ui.say)["kubeadm"]
     report = compare_cluster(file, binary)
     if json:
-        ui.as_json(_as_data(report))
+        ui.data(outputs.PARITY.text(_as_data(report)))
     else:
         _show(report, everything=everything)
     if report.undeclared:
@@ -66,7 +66,7 @@ def _sides(differences: Iterable[Difference]) -> list[tuple[str, ...]]:
     return [(d.item, d.field, d.ours, d.kubeadm) for d in differences]
 
 
-def _as_data(report: ParityReport) -> dict[str, object]:
+def _as_data(report: ParityReport) -> outputs.Parity:
     reasons = {difference: declared.reason for difference, declared in report.declared}
     return {
         "kubernetes": report.kubernetes,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import (
     DEFAULT_FILE,
     AskSudoPassword,
@@ -55,7 +55,7 @@ def plan(
     cluster = read(file, node)
     value = asyncio.run(_plan(cluster, select(from_, until, only), node or [], connection(ask_sudo_password)))
     if json:
-        ui.as_json(value.to_data())
+        ui.data(outputs.PLAN.text(value.to_data()))
     else:
         ui.plan(value, diffs=diff)
     if out:

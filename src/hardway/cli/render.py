@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read
 from hardway.errors import UsageError
 from hardway.model import Cluster, Node
@@ -89,7 +89,7 @@ def hosts(file: File = DEFAULT_FILE, json: Json = False) -> None:
 def _records(file: Path, json: bool, line: Callable[[Record], str]) -> None:
     found = records(read(file, None))
     if json:
-        ui.as_json([{"name": it.name, "address": it.address, "ttl": it.ttl} for it in found])
+        ui.data(outputs.RECORDS.text([{"name": it.name, "address": it.address, "ttl": it.ttl} for it in found]))
     else:
         ui.data("".join(f"{line(record)}\n" for record in found))
 
@@ -100,22 +100,26 @@ def ports(file: File = DEFAULT_FILE, node: Nodes = None, json: Json = False) -> 
     cluster = read(file, node)
     rows = [(it, row) for it in _selected(cluster, node) for row in ports_of(cluster, it)]
     if json:
-        ui.as_json(
-            [
-                {
-                    "node": it.name,
-                    "address": it.address,
-                    "port": row.number,
-                    "lastPort": row.last or row.number,
-                    "protocol": "tcp",
-                    "component": row.component,
-                    "purpose": row.purpose,
-                    "localhost": row.is_local,
-                    "from": [{"node": other.name, "address": other.address} for other in clients(cluster, row, it)],
-                    "fromOutside": row.outside,
-                }
-                for it, row in rows
-            ]
+        ui.data(
+            outputs.PORTS.text(
+                [
+                    {
+                        "node": it.name,
+                        "address": it.address,
+                        "port": row.number,
+                        "lastPort": row.last or row.number,
+                        "protocol": "tcp",
+                        "component": row.component,
+                        "purpose": row.purpose,
+                        "localhost": row.is_local,
+                        "from": [
+                            {"node": other.name, "address": other.address} for other in clients(cluster, row, it)
+                        ],
+                        "fromOutside": row.outside,
+                    }
+                    for it, row in rows
+                ]
+            )
         )
         return
     ui.table(

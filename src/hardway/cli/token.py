@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hardway.chapters.objects import BOOTSTRAPPERS
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, duration, read
 from hardway.engine.ask import ask_master
 from hardway.engine.inputs import mint
@@ -48,7 +48,7 @@ def create(
     if print_join_command:
         ui.data(joining.join_command(cluster, made.text, pin))
     elif json:
-        ui.as_json(_as_data(made))
+        ui.data(outputs.TOKEN.text(_as_data(made)))
     else:
         ui.data(made.text)
 
@@ -88,7 +88,7 @@ def list_(file: File = DEFAULT_FILE, json: Json = False, ask_sudo_password: AskS
         ask_master(cluster, "list the tokens", tokens.listing(cluster), connection(ask_sudo_password))
     )
     if json:
-        ui.as_json([_as_data(token) for token in found])
+        ui.data(outputs.TOKENS.text([_as_data(token) for token in found]))
         return
     now = datetime.now(UTC)
     ui.table(
@@ -128,7 +128,7 @@ def delete(
         ui.say(f"deleted: {name}")
 
 
-def _as_data(token: Token) -> dict[str, object]:
+def _as_data(token: Token) -> outputs.BootstrapToken:
     return {
         "token": token.text,
         "expires": tokens.utc(token.expires) if token.expires else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.movement import Yes, confirm
 from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, read
 
@@ -52,22 +52,24 @@ def trust(
             engine.add(new)
             added += len(new)
     if json:
-        ui.as_json(
-            {
-                "added": added,
-                "keys": [
-                    {
-                        "node": key.target.node,
-                        "jumpHost": key.target.is_jump_host,
-                        "host": key.pattern,
-                        "type": key.algorithm,
-                        "fingerprint": key.fingerprint,
-                        "state": str(key.trust),
-                        "file": key.file,
-                    }
-                    for key in shown
-                ],
-            }
+        ui.data(
+            outputs.TRUST.text(
+                {
+                    "added": added,
+                    "keys": [
+                        {
+                            "node": key.target.node,
+                            "jumpHost": key.target.is_jump_host,
+                            "host": key.pattern,
+                            "type": key.algorithm,
+                            "fingerprint": key.fingerprint,
+                            "state": str(key.trust),
+                            "file": key.file,
+                        }
+                        for key in shown
+                    ],
+                }
+            )
         )
     else:
         ui.say(f"added {added} keys" if added else "all hosts are known")

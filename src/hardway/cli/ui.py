@@ -1,9 +1,7 @@
 """How things look. Data goes to stdout, talk to stderr; nothing depends on colour."""
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -42,11 +40,6 @@ def say(text: str) -> None:
 def data(text: str) -> None:
     """Data for people or programs."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
-
-
-def as_json(value: Any) -> None:
-    """Data for programs."""
-    data(json.dumps(value, indent=2))
 
 
 def failure(error: HardwayError) -> None:

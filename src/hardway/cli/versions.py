@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.cli import ui
+from hardway.cli import outputs, ui
 from hardway.cli.options import Json
 from hardway.model.skew import SKEW
 from hardway.versions import RELEASES
@@ -19,7 +19,7 @@ def versions(
     if skew:
         _skew(json)
         return
-    rows = [
+    rows: list[outputs.Pinned] = [
         {
             "kubernetes": release.kubernetes,
             "etcd": release.etcd,
@@ -29,21 +29,22 @@ def versions(
             "runc": release.runc,
             "crictl": release.crictl,
             "cniPlugins": release.cni_plugins,
-            "configApis": " ".join(release.features.config_apis),
+            "configApis": list(release.features.config_apis),
         }
         for release in RELEASES
     ]
     if json:
-        split = [{**row, "configApis": row["configApis"].split()} for row in rows]
-        ui.as_json({"hardway": version("hardway"), "releases": split})
+        ui.data(outputs.VERSIONS.text({"hardway": version("hardway"), "releases": rows}))
         return
     headers = ("KUBERNETES", "ETCD", "COREDNS", "PAUSE", "CONTAINERD", "RUNC", "CRICTL", "CNI PLUGINS", "KUBEADM API")
-    ui.table(headers, [tuple(row.values()) for row in rows])
+    ui.table(headers, [tuple(" ".join(v) if isinstance(v, list) else str(v) for v in row.values()) for row in rows])
 
 
 def _skew(json: bool) -> None:
     if json:
-        ui.as_json([{"component": row.component, "older": row.older, "newer": row.newer} for row in SKEW])
+        ui.data(
+            outputs.SKEW.text([{"component": row.component, "older": row.older, "newer": row.newer} for row in SKEW])
+        )
     else:
         ui.table(("COMPONENT", "BESIDE ANY API SERVER"), [(row.component, str(row)) for row in SKEW])
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from hardway.engine.probe import Answer, Answers, FileState
 from hardway.engine.schedule import Key, Unit, ordered
 from hardway.engine.script import sha256
@@ -74,19 +76,44 @@ class Plan:
         """What is not the same."""
         return tuple(change for change in self.changes if change.is_due)
 
-    def to_data(self) -> dict[str, Any]:
+    def to_data(self) -> "PlanData":
         """The plan as JSON data: hashes instead of secrets, no file content but in diffs of plain files."""
         return {"version": 1, "changes": [as_data(change) for change in self.pending]}
 
 
-def as_data(change: Change) -> dict[str, Any]:
+class ChangeData(TypedDict):
+    """A step that would do something."""
+
+    node: str
+    chapter: str
+    step: str
+    title: str
+    status: Status
+    reason: str
+    diff: list[str]
+    """Lines of a unified diff; none where the file is secret."""
+    old: str
+    """SHA-256 of what is there; empty where there is nothing, and for steps that are no files."""
+    new: str
+    """SHA-256 of what will be there."""
+
+
+class PlanData(TypedDict):
+    """What a run would do."""
+
+    version: int
+    """Of this format; `apply --plan` takes 1."""
+    changes: list[ChangeData]
+
+
+def as_data(change: Change) -> ChangeData:
     """One change as JSON data."""
     return {
         "node": change.item.node,
         "chapter": change.item.chapter,
         "step": change.item.primitive.step,
         "title": title(change.item.primitive),
-        "status": str(change.status),
+        "status": change.status,
         "reason": change.reason,
         "diff": list(change.diff),
         "old": change.old,
@@ -97,12 +124,16 @@ def as_data(change: Change) -> dict[str, Any]:
 IDENTITY = ("node", "chapter", "step", "title", "old", "new")
 
 
+def _identity(change: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(str(change.get(name, "")) for name in IDENTITY)
+
+
 def agree(saved: Mapping[str, Any], fresh: Plan) -> None:
     """Refused when the nodes or the configuration are not what they were when the plan was saved."""
     if saved.get("version") != 1:
         raise Refused("the saved plan was written by another version", hint="make the plan again")
-    before = [tuple(str(change.get(name, "")) for name in IDENTITY) for change in saved.get("changes", ())]
-    now = [tuple(str(as_data(change)[name]) for name in IDENTITY) for change in fresh.pending]
+    before = [_identity(change) for change in saved.get("changes", ())]
+    now = [_identity(as_data(change)) for change in fresh.pending]
     differing = [entry for entry in [*before, *now] if (entry in before) != (entry in now)]
     if differing:
         lines = dict.fromkeys(f"{node}: {step}: {what}" for node, _, step, what, _, _ in differing)
