@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from hardway.cli.outputs import DECISION, OUTPUTS
+from hardway.cli.outputs import DECISION, EVENT, OUTPUTS
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "docs/schemas"
 
@@ -27,6 +27,6 @@ def assert_follows_its_schema(argv: Sequence[str], text: str) -> str:
     verb = verb_of(argv)
     (output,) = [output for output in OUTPUTS if verb in output.names]
     validator = Draft202012Validator(json.loads((SCHEMAS / output.file).read_text()))
-    for document in text.splitlines() if output is DECISION else [text]:
+    for document in text.splitlines() if output in (DECISION, EVENT) else [text]:
         validator.validate(json.loads(document))
     return verb

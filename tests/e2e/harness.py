@@ -44,7 +44,7 @@ class Harness:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
         if check and done.returncode != 0:
             raise AssertionError(f"{command} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
-        if "--json" in argv and done.returncode == 0:
+        if {"--json", "--events"} & set(argv) and done.returncode == 0:
             assert_follows_its_schema(argv, done.stdout)
         return done
 

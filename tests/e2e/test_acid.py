@@ -257,7 +257,11 @@ def test_a_master_leaves_and_comes_back(cluster: Harness) -> None:
     assert cluster.lab.exec("master-3", "find /var/lib/etcd -mindepth 1") == ""
 
     # The inventory still names it, so a plain apply is as good as `node add`.
-    cluster.hardway("apply")
+    told = [json.loads(line) for line in cluster.hardway("apply", "--events").stdout.splitlines()]
+    assert [event["node"].split(".")[0] for event in told if event.get("step") == "control-plane-join/etcd"][:1] == [
+        "master-3"
+    ]
+    assert told[-1]["event"] == "run-done"
     assert cluster.voters() == MASTERS
     eventually(lambda: cluster.ready_nodes() == NODES, 60, "the master to be Ready")
     eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")

@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from hardway.engine.events import (
     StepDone,
     StepStarted,
     StepWaiting,
-    as_data,
 )
 from hardway.engine.perform import Action, Part
 from hardway.engine.perform import script as perform
@@ -84,7 +84,7 @@ def test_progress_is_told_step_by_step(tmp_path: Path) -> None:
     world.apply(Stage(a, everywhere), listener=events.append)
 
     told = [e for e in events if isinstance(e, StepStarted | StepDone | StepWaiting | StageDone)]
-    assert [(as_data(e)["event"], as_data(e).get("step", "")) for e in told] == [
+    assert [(e.event, getattr(e, "step", "")) for e in told] == [
         ("step-started", "one"),
         ("step-done", "one"),
         ("step-started", "slow"),
@@ -336,7 +336,7 @@ def test_an_interrupted_client_leaves_the_step_to_its_end_and_nothing_more(tmp_p
 
     asyncio.run(interrupted())
 
-    assert as_data(told[-1]) == {"event": "interrupted", "running": (("master-1.example.com", "slow"),)}
+    assert asdict(told[-1]) == {"event": "interrupted", "running": (("master-1.example.com", "slow"),)}
     assert [c.item.primitive.step for c in world.plan(stage).pending] == ["next"]
     assert world["master-1"].log() == ["slow"]
 

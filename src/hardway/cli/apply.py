@@ -34,22 +34,27 @@ from hardway.workflows.apply import APPLY
 
 
 async def _apply(
-    cluster: Cluster, selection: Selection, nodes: list[str], saved: dict[str, Any] | None, connect: Connect
+    cluster: Cluster,
+    selection: Selection,
+    nodes: list[str],
+    saved: dict[str, Any] | None,
+    events: bool,
+    connect: Connect,
 ) -> tuple[int, list[StageDone]]:
-    finished: list[StageDone] = []
     with ui.Progress([node.name for node in cluster.nodes]) as progress:
 
         def listener(event: Event) -> None:
             progress(event)
-            if isinstance(event, StageDone):
-                finished.append(event)
+            if events:
+                ui.data(outputs.EVENT.line(event))
 
         async with open_session(cluster, nodes, connect=connect, listener=listener) as session:
             value = await make_plan(session, APPLY, selection)
             if saved is not None:
                 agree(saved, value)
             ui.notes(require_fit(session, value))
-            return await carry_out(session, value, APPLY, listener), finished
+            progress.expect(value)
+            return await carry_out(session, value, APPLY, listener), progress.finished
 
 
 def _saved(file: Path) -> dict[str, Any]:
@@ -70,13 +75,18 @@ def apply(
     only: Only = None,
     json: Json = False,
     plan: Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan, or refuse")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="What happens, as it happens: a line of JSON each on stdout")
+    ] = False,
     ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Bring the nodes to what cluster.yaml says. Interrupted, the same command continues."""
+    if events and json:
+        raise UsageError("--events and --json exclude each other", hint="the last event says what --json sums up")
     cluster = read(file, node)
     saved = _saved(plan) if plan else None
     changed, finished = asyncio.run(
-        _apply(cluster, select(from_, until, only), node or [], saved, connection(ask_sudo_password))
+        _apply(cluster, select(from_, until, only), node or [], saved, events, connection(ask_sudo_password))
     )
     if json:
         ui.data(outputs.DONE.text({"changed": changed, "stages": [stage_data(stage) for stage in finished]}))

@@ -49,8 +49,8 @@ def check(
     (not with --preflight). With --only a chapter's checks are asked wherever the node stands.
     """
     cluster = read(file, node)
-    select(only=only)
-    stages = tuple(stage for stage in APPLY if not only or stage.chapter.name in only)
+    chosen = select(only=only).only
+    stages = tuple(stage for stage in APPLY if not chosen or stage.chapter.name in chosen)
     when = True if preflight else False if only else None
     answers = asyncio.run(_check(cluster, stages, node or [], when, connection(ask_sudo_password)))
     if json:

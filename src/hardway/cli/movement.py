@@ -10,7 +10,7 @@ import typer
 from hardway.cli import outputs, ui
 from hardway.cli.apply import stage_data
 from hardway.engine.apply import apply
-from hardway.engine.events import Event, StageDone
+from hardway.engine.events import StageDone
 from hardway.engine.membership import Movement
 from hardway.engine.plan import Plan, permit
 from hardway.engine.run import Session
@@ -57,17 +57,11 @@ async def carry_out(found: Movement, question: str, yes: bool) -> Result:
 
 async def perform(session: Session, plan: Plan, stages: Sequence[Stage]) -> Result:
     """Carry out a plan under everybody's eyes."""
-    finished: list[StageDone] = []
     with ui.Progress(list(dict.fromkeys(change.item.node for change in plan.pending))) as progress:
-
-        def listener(event: Event) -> None:
-            progress(event)
-            if isinstance(event, StageDone):
-                finished.append(event)
-
-        session.listener = listener
-        changed = await apply(session, plan, stages, listener)
-    return Result(changed, tuple(finished))
+        progress.expect(plan)
+        session.listener = progress
+        changed = await apply(session, plan, stages, progress)
+    return Result(changed, tuple(progress.finished))
 
 
 def report(result: Result, json: bool) -> None:

@@ -13,7 +13,7 @@ import typer
 from hardway.cli import ui
 from hardway.config import advice, load
 from hardway.config.durations import nanoseconds
-from hardway.engine.schedule import Selection
+from hardway.engine.schedule import Selection, known
 from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
 from hardway.model import Cluster
@@ -43,8 +43,8 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
         try:
             cluster.node(name)
         except KeyError:
-            known = ", ".join(node.host_name for node in cluster.nodes)
-            raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {known}") from None
+            names = ", ".join(node.host_name for node in cluster.nodes)
+            raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {names}") from None
     return cluster
 
 
@@ -68,9 +68,5 @@ def connection(ask: bool) -> Connect:
 
 
 def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> Selection:
-    """The chapters that are meant; UsageError for an unknown chapter."""
-    names = {stage.chapter.name for stage in APPLY}
-    for name in (first, last, *(only or ())):
-        if name and name not in names:
-            raise UsageError(f"there is no chapter `{name}`", hint="hardway chapters lists them")
-    return Selection(first, last, tuple(only or ()))
+    """The chapters that are meant; UsageError for an unknown one, before any node is asked."""
+    return known(APPLY, Selection(first, last, tuple(only or ())))

@@ -5,12 +5,13 @@ added in later versions; none goes away and none changes its meaning as long as 
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
 
+from hardway.engine.events import Event
 from hardway.engine.plan import PlanData
 from hardway.steps import Severity
 
@@ -44,8 +45,8 @@ class Output(Generic[T]):
         return json.dumps(value, indent=2)
 
     def line(self, value: T) -> str:
-        """The data in one line, for verbs that go on."""
-        return json.dumps(value)
+        """The data in one line, for verbs that go on. Frozen data is printed by its fields."""
+        return json.dumps(value, default=asdict)
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema, draft 2020-12."""
@@ -304,6 +305,7 @@ class Parity(TypedDict):
 
 PLAN = Output("plan, certs renew --dry-run", PlanData)
 DONE = Output("apply, node add, node remove, reset, certs renew", Done)
+EVENT = Output("apply --events", cast("type[Event]", Event))
 CHECK = Output("check", list[CheckAnswer])
 CHAPTERS = Output("chapters", list[Chapter])
 RECORDS = Output("render dns, render hosts", list[DnsRecord])
@@ -323,7 +325,7 @@ LAB = Output("lab status", list[LabNode])
 PARITY = Output("parity", Parity)
 
 OUTPUTS: tuple[Output[Any], ...] = (
-    *(PLAN, DONE, CHECK, CHAPTERS, RECORDS, PORTS, EXPIRATION, REQUESTS, DECISION),
+    *(PLAN, DONE, EVENT, CHECK, CHAPTERS, RECORDS, PORTS, EXPIRATION, REQUESTS, DECISION),
     *(TOKENS, TOKEN, JOIN_COMMAND, TRUST, VERSIONS, SKEW, BUNDLE, DELIVERIES, LAB, PARITY),
 )
 

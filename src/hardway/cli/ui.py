@@ -6,21 +6,10 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from hardway.engine.events import (
-    Event,
-    Failed,
-    Interrupted,
-    LockWaiting,
-    NodeConnected,
-    NodeLost,
-    RunDone,
-    StageDone,
-    StageStarted,
-    StepDone,
-    StepStarted,
-    StepWaiting,
-)
+from hardway.cli import board
+from hardway.engine.events import Event, Interrupted, LockWaiting, NodeLost, StageDone
 from hardway.engine.plan import Change, Plan, Status, title
 from hardway.engine.verify import Answer
 from hardway.errors import HardwayError
@@ -40,6 +29,8 @@ def say(text: str) -> None:
 def data(text: str) -> None:
     """Data for people or programs."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    # Who reads a pipe line by line does not wait for the end.
+    sys.stdout.flush()
 
 
 def failure(error: HardwayError) -> None:
@@ -135,13 +126,16 @@ def notes(findings: Iterable[Finding]) -> None:
         say(f"note: {finding.node}: {finding.check.name}: {finding.reason} ({finding.check.hint})")
 
 
+_COLOURS = {board.DONE: "green", board.RUNS: "bold yellow", board.FAILED: "bold red"}
+
+
 class Progress:
-    """Follows a run: a live table of nodes on a terminal, lines elsewhere."""
+    """Follows a run: a live table of nodes and chapters on a terminal, lines elsewhere."""
 
     def __init__(self, nodes: Sequence[str]) -> None:
-        self._state: dict[str, tuple[str, str]] = dict.fromkeys(nodes, ("", ""))
-        self._changed = dict.fromkeys(nodes, 0)
-        self._live = Live(self._render(), console=err, refresh_per_second=8) if err.is_terminal else None
+        self._board = board.Board(nodes)
+        self.finished: list[StageDone] = []
+        self._live = Live(self.render(), console=err, refresh_per_second=8) if err.is_terminal else None
 
     def __enter__(self) -> "Progress":
         if self._live:
@@ -150,26 +144,25 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._live:
-            self._live.update(self._render())
+            self._live.update(self.render())
             self._live.stop()
 
+    def expect(self, plan: Plan) -> None:
+        """What is going to be done."""
+        self._board.expect(plan)
+        if self._live:
+            self._live.update(self.render())
+
     def __call__(self, event: Event) -> None:
+        self._board.see(event)
+        if isinstance(event, StageDone):
+            self.finished.append(event)
         match event:
-            case StageStarted():
-                self._state[event.node] = (event.chapter, "")
-            case StepStarted():
-                self._state[event.node] = (event.chapter, event.title)
-            case StepWaiting():
-                self._state[event.node] = (event.chapter, f"waiting: {event.reason}")
-            case StepDone():
-                self._changed[event.node] += event.result == "changed"
-            case StageDone():
-                self._state[event.node] = (event.chapter, "done")
-                if not self._live:
-                    say(
-                        f"{event.seconds:7.1f} s  {event.node}: {event.chapter}: {event.changed} changed"
-                        f" ({event.took:.1f} s)"
-                    )
+            case StageDone() if not self._live:
+                say(
+                    f"{event.seconds:7.1f} s  {event.node}: {event.chapter}: {event.changed} changed"
+                    f" ({event.took:.1f} s)"
+                )
             case LockWaiting():
                 say(f"{event.node}: waiting for {event.holder}")
             case NodeLost():
@@ -177,15 +170,22 @@ class Progress:
             case Interrupted():
                 for node, step in event.running:
                     say(f"{node}: {step} was running and comes to its end there")
-            case NodeConnected() | Failed() | RunDone():
+            case _:
                 pass
         if self._live:
-            self._live.update(self._render())
+            self._live.update(self.render())
 
-    def _render(self) -> Table:
-        grid = Table(box=None, pad_edge=False, header_style="bold")
-        for header in ("NODE", "CHAPTER", "CHANGED", "STEP"):
-            grid.add_column(header, overflow="ellipsis", no_wrap=True)
-        for node, (chapter, step) in self._state.items():
-            grid.add_row(node.split(".")[0], chapter, str(self._changed[node]), step)
+    def render(self) -> Table:
+        """The table as it stands."""
+        grid = Table(box=None, pad_edge=False, header_style="bold", caption=board.LEGEND, caption_justify="left")
+        rows = [(row.node.split(".")[0], self._board.strip(row), row) for row in self._board.rows]
+        # On a narrow terminal the step gives way, and nothing else.
+        grid.add_column("NODE", no_wrap=True, min_width=max((len(name) for name, _, _ in rows), default=0))
+        grid.add_column("CHAPTERS", no_wrap=True, min_width=max((len(signs) for _, signs, _ in rows), default=0))
+        grid.add_column("NOW", no_wrap=True, min_width=max((len(row.chapter) for _, _, row in rows), default=0))
+        grid.add_column("CHANGED", no_wrap=True, min_width=len("CHANGED"))
+        grid.add_column("STEP", no_wrap=True, overflow="ellipsis")
+        for name, signs, row in rows:
+            coloured = Text.assemble(*((sign, _COLOURS.get(sign, "dim")) for sign in signs))
+            grid.add_row(name, coloured, row.chapter, str(row.changed), Text(row.step))
         return grid

@@ -1,15 +1,15 @@
-"""What happens during a run, as data. Whoever shows it decides how."""
+"""What happens during a run, as data. Whoever shows it decides how; `event` tells programs which one it is."""
 
-import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True)
 class NodeConnected:
     """The node answers and its facts are known."""
 
+    event: Literal["node-connected"] = field(default="node-connected", init=False, repr=False)
     node: str
     seconds: float
 
@@ -18,6 +18,7 @@ class NodeConnected:
 class LockWaiting:
     """Another script holds the node's lock; it is waited for, within limits."""
 
+    event: Literal["lock-waiting"] = field(default="lock-waiting", init=False, repr=False)
     node: str
     holder: str
 
@@ -26,6 +27,7 @@ class LockWaiting:
 class NodeLost:
     """The link to the node broke, or its script was killed: it is probed again and the run goes on."""
 
+    event: Literal["node-lost"] = field(default="node-lost", init=False, repr=False)
     node: str
     reason: str
 
@@ -34,6 +36,7 @@ class NodeLost:
 class StageStarted:
     """A chapter begins on a node."""
 
+    event: Literal["stage-started"] = field(default="stage-started", init=False, repr=False)
     node: str
     chapter: str
 
@@ -42,6 +45,7 @@ class StageStarted:
 class StepStarted:
     """One primitive begins."""
 
+    event: Literal["step-started"] = field(default="step-started", init=False, repr=False)
     node: str
     chapter: str
     step: str
@@ -52,6 +56,7 @@ class StepStarted:
 class StepWaiting:
     """A wait goes on, at most once a second; `reason` is what the check said last."""
 
+    event: Literal["step-waiting"] = field(default="step-waiting", init=False, repr=False)
     node: str
     chapter: str
     step: str
@@ -62,6 +67,7 @@ class StepWaiting:
 class StepDone:
     """One primitive is done: `ok` (nothing to do) or `changed`."""
 
+    event: Literal["step-done"] = field(default="step-done", init=False, repr=False)
     node: str
     chapter: str
     step: str
@@ -74,6 +80,7 @@ class StepDone:
 class StageDone:
     """A chapter has ended on a node; `seconds` counts from the start of the run."""
 
+    event: Literal["stage-done"] = field(default="stage-done", init=False, repr=False)
     node: str
     chapter: str
     changed: int
@@ -85,6 +92,7 @@ class StageDone:
 class Failed:
     """A step failed. Scripts that run elsewhere come to their end, nothing new is started."""
 
+    event: Literal["failed"] = field(default="failed", init=False, repr=False)
     node: str
     chapter: str
     step: str
@@ -95,6 +103,7 @@ class Failed:
 class Interrupted:
     """The run was stopped from outside. What is named here ends on its node by itself, or has just ended."""
 
+    event: Literal["interrupted"] = field(default="interrupted", init=False, repr=False)
     running: tuple[tuple[str, str], ...]
     """Node and step."""
 
@@ -103,6 +112,7 @@ class Interrupted:
 class RunDone:
     """The whole run has ended well."""
 
+    event: Literal["run-done"] = field(default="run-done", init=False, repr=False)
     changed: int
     seconds: float
 
@@ -125,9 +135,3 @@ Listener: TypeAlias = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """For who does not listen."""
-
-
-def as_data(event: Event) -> dict[str, Any]:
-    """The event for `--json`: its name, as in `step-done`, and its fields."""
-    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
-    return {"event": name, **asdict(event)}

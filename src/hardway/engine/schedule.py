@@ -69,12 +69,18 @@ def units(
     return tuple(result)
 
 
-def _selected(stages: Sequence[Stage], keys: set[Key], selection: Selection) -> set[Key]:
-    names = [stage.chapter.name for stage in stages]
+def known(stages: Sequence[Stage], selection: Selection) -> Selection:
+    """The selection, if the workflow has all its chapters; else UsageError, which names those that it has."""
+    names = dict.fromkeys(stage.chapter.name for stage in stages)
     for name in (selection.first, selection.last, *selection.only):
         if name and name not in names:
-            known = ", ".join(dict.fromkeys(names))
-            raise UsageError(f"there is no chapter `{name}`", hint=f"the chapters are: {known}")
+            raise UsageError(f"there is no chapter `{name}`", hint=f"the chapters are: {', '.join(names)}")
+    return selection
+
+
+def _selected(stages: Sequence[Stage], keys: set[Key], selection: Selection) -> set[Key]:
+    names = [stage.chapter.name for stage in stages]
+    known(stages, selection)
     if selection.only:
         return {(number, node) for number, node in keys if names[number] in selection.only or node in selection.whole}
     kept = set()

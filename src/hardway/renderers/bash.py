@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hardway.model import Cluster, Node
-from hardway.steps import Await, Primitive, Run, Write, lower
+from hardway.steps import Await, Primitive, Run, Write, lower_all
 from hardway.steps.shell import INPUTS, body, for_each, input_file, octal, quote
 from hardway.workflows.inputs import RUN_INPUTS, RunInput, find
 from hardway.workflows.stage import Stage
@@ -33,7 +33,7 @@ def render(cluster: Cluster, stages: Iterable[Stage]) -> tuple[Script, ...]:
         scripts.append(Script(f"{node.host_name}/variables.env", variables(cluster, node), 0o644))
     for stage in listed:
         for node in stage.on(cluster):
-            primitives = tuple(p for step in stage.chapter.steps(cluster, node) for p in lower(step))
+            primitives = tuple(lower_all(stage.chapter.steps(cluster, node)))
             if not primitives:
                 continue
             counters[node.name] = counters.get(node.name, 0) + 1
