@@ -38,7 +38,7 @@ class Output(Generic[T]):
     @property
     def file(self) -> str:
         """Name of the published schema, after the first verb."""
-        return f"{self.names[0].replace(' ', '-')}.json"
+        return f"{self.names[0].replace(' --', '-').replace(' ', '-')}.json"
 
     def text(self, value: T) -> str:
         """The data as it is printed."""
