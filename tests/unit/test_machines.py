@@ -12,10 +12,12 @@ from engine_nodes import World, note
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.readiness import READINESS
 from hardway.engine.facts import collect, machine, parse
+from hardway.engine.fitness import not_members, outside, require_fit
 from hardway.engine.run import Session, make_plan, open_session
+from hardway.engine.schedule import Selection
 from hardway.engine.transport import OnLine, Result, Transport
-from hardway.engine.verify import Answer, compared, not_members, outside, require_fit, verify
-from hardway.errors import StepFailed
+from hardway.engine.verify import Answer, compared, verify
+from hardway.errors import Refused, StepFailed
 from hardway.model import Cluster, Node, Registration
 from hardway.model.machine import Interface, Machine
 from hardway.model.skew import SKEW, skew
@@ -334,7 +336,7 @@ def test_machines_that_are_not_fit_stop_a_run_before_it_begins(tmp_path: Path) -
 
     async def fit(cluster: Cluster) -> list[str]:
         async with open_session(cluster, connect=world.connect) as session:
-            return [it.check.key for it in require_fit(session, await make_plan(session, [stage]))]
+            return [it.check.key for it in await require_fit(session, await make_plan(session, [stage]), [stage])]
 
     with pytest.raises(StepFailed) as stopped:
         asyncio.run(fit(world.cluster))
@@ -345,9 +347,45 @@ def test_machines_that_are_not_fit_stop_a_run_before_it_begins(tmp_path: Path) -
 
     assert stopped.value.where == "master-1.example.com: readiness/MachineID"
     assert "rm -f /etc/machine-id" in stopped.value.hint
-    assert "worker-1.example.com: a machine-id of its own: master-1 has" in stopped.value.output
+    assert "worker-1.example.com: MachineID: a machine-id of its own: master-1 has" in stopped.value.output
     assert "MachineID" in told
     assert asyncio.run(fit(world.cluster)) == told
+
+
+def test_an_empty_machine_that_is_not_fit_stops_a_run_before_it_begins(tmp_path: Path) -> None:
+    """All errors of all nodes at once, warnings told; of what has joined, or of one chapter alone, nothing is asked."""
+    world = World(tmp_path)
+    begin = Stage(world.chapter("readiness", lambda m, n: [note(m, "a")]), everywhere)
+    questions = [
+        Check("much memory", "echo 'there is little'\nexit 1\n", "buy some", key="Mem"),
+        Check("no swap", "echo 'it is on'\nexit 1\n", severity=Severity.WARNING, key="Swap"),
+        Check("an empty disk", "echo 'it exists'\nexit 1\n", key="DirAvailable--var-lib-etcd"),
+    ]
+
+    def asking(*wrong: Check) -> Stage:
+        return Stage(Chapter("preflight", "p", (), before=lambda cluster, node: iter(wrong)), everywhere)
+
+    async def fit(stages: list[Stage], server: str = "", only: tuple[str, ...] = ()) -> list[str]:
+        async with open_session(world.cluster, connect=world.connect) as session:
+            member(session, "master-1", server)
+            plan = await make_plan(session, stages, Selection(only=only))
+            return [it.check.key for it in await require_fit(session, plan, stages)]
+
+    with pytest.raises(StepFailed) as stopped:
+        asyncio.run(fit([begin, asking(*questions[:2])]))
+    with pytest.raises(Refused) as refused:
+        asyncio.run(fit([begin, asking(*questions)]))
+    warned = asyncio.run(fit([begin, asking(questions[1])]))
+    joined = asyncio.run(fit([begin, asking(*questions)], "https://api.example.com:6443"))
+    alone = asyncio.run(fit([asking(*questions), begin], only=("preflight",)))
+
+    assert stopped.value.render().splitlines()[0] == (
+        "error: master-1.example.com: preflight/Mem: much memory: there is little"
+    )
+    assert "ignorePreflightErrors: [Mem]" in stopped.value.hint
+    assert refused.value.output == "master-1.example.com: DirAvailable--var-lib-etcd: an empty disk: it exists"
+    assert (warned, joined, alone) == (["Swap"], [], [])
+    assert world["master-1"].log() == []
 
 
 def member(session: Session, host_name: str, server: str) -> None:

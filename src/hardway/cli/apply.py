@@ -23,11 +23,11 @@ from hardway.cli.options import (
 )
 from hardway.engine.apply import apply as carry_out
 from hardway.engine.events import Event, StageDone
+from hardway.engine.fitness import require_fit
 from hardway.engine.plan import agree
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
-from hardway.engine.verify import require_fit
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
@@ -52,7 +52,7 @@ async def _apply(
             value = await make_plan(session, APPLY, selection)
             if saved is not None:
                 agree(saved, value)
-            ui.notes(require_fit(session, value))
+            ui.notes(await require_fit(session, value, APPLY))
             progress.expect(value)
             return await carry_out(session, value, APPLY, listener), progress.finished
 

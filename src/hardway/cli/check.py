@@ -7,9 +7,10 @@ import typer
 
 from hardway.cli import outputs, ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, Only, connection, read, select
+from hardway.engine.fitness import not_members, outside
 from hardway.engine.run import open_session
 from hardway.engine.transport import Connect
-from hardway.engine.verify import Answer, not_members, outside, verify
+from hardway.engine.verify import Answer, verify
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 from hardway.workflows.stage import Stage

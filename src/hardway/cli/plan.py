@@ -21,11 +21,11 @@ from hardway.cli.options import (
     read,
     select,
 )
+from hardway.engine.fitness import doubts
 from hardway.engine.plan import Plan
 from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
-from hardway.engine.verify import compared
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 
@@ -33,7 +33,7 @@ from hardway.workflows.apply import APPLY
 async def _plan(cluster: Cluster, selection: Selection, nodes: list[str], connect: Connect) -> Plan:
     async with open_session(cluster, nodes, connect=connect) as session:
         value = await make_plan(session, APPLY, selection)
-        ui.notes(finding for finding in compared(session) if not finding.yes)
+        ui.notes(await doubts(session, value, APPLY))
         return value
 
 

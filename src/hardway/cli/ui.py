@@ -13,7 +13,6 @@ from hardway.engine.events import Event, Interrupted, LockWaiting, NodeLost, Sta
 from hardway.engine.plan import Change, Plan, Status, title
 from hardway.engine.verify import Answer
 from hardway.errors import HardwayError
-from hardway.operations.machines import Finding
 from hardway.steps import Severity
 
 # Lines are never broken: what is read by programs or copied by people stays whole.
@@ -120,10 +119,11 @@ def answers(values: Sequence[Answer]) -> None:
     out.print(f"{len(values) - bad - warned} checks say yes, {warned} warn, {bad} say no")
 
 
-def notes(findings: Iterable[Finding]) -> None:
-    """What is wrong with machines beside each other, and what to do."""
-    for finding in findings:
-        say(f"note: {finding.node}: {finding.check.name}: {finding.reason} ({finding.check.hint})")
+def notes(values: Iterable[Answer]) -> None:
+    """What somebody should know before anything is changed, and what to do."""
+    for answer in values:
+        hint = f" ({answer.check.hint})" if answer.check.hint else ""
+        say(f"note: {answer.node}: {answer.check.name}: {answer.reason}{hint}")
 
 
 _COLOURS = {board.DONE: "green", board.RUNS: "bold yellow", board.FAILED: "bold red"}

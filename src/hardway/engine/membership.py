@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from hardway.chapters.etcd import peer_url
 from hardway.chapters.leave import Drain
+from hardway.engine.fitness import require_fit
 from hardway.engine.members import members
 from hardway.engine.plan import Plan
 from hardway.engine.run import Session, at_once, make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect, open_transport
-from hardway.engine.verify import require_fit
 from hardway.errors import Refused, Unreachable, UsageError
 from hardway.model import Cluster, Node
 from hardway.model.quorum import Member, Verdict, comes, leaves
@@ -52,7 +52,7 @@ async def arrival(
             raise Refused(
                 "there is no cluster here yet", first.name, hint="hardway apply begins it, all nodes at once"
             )
-        require_fit(session, plan)
+        await require_fit(session, plan, APPLY)
         verdicts: list[tuple[str, Verdict]] = []
         masters = [node for node in coming if node.is_control_plane]
         now = await members(session, first) if masters else ()

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from hardway.chapters.readiness import READINESS
 from hardway.engine import probe
-from hardway.engine.plan import Plan
 from hardway.engine.run import Session, at_once, converse
-from hardway.errors import StepFailed
-from hardway.model import Endpoint, Node
-from hardway.operations.machines import Finding, compare
+from hardway.model import Node
+from hardway.operations.machines import compare
 from hardway.steps import Check, Severity
 from hardway.workflows.stage import Stage
 
@@ -31,37 +29,6 @@ class Answer:
         return not self.yes and self.check.severity is Severity.ERROR
 
 
-def outside(session: Session) -> frozenset[str]:
-    """Names of the nodes that do not belong to the cluster yet; of a balancer, because none of the others does."""
-    kubelets = [node for node in session.nodes if node.is_kubernetes]
-    missing = {node.name for node in kubelets if not _is_member(session, node)}
-    if kubelets and len(missing) == len(kubelets):
-        return frozenset(node.name for node in session.nodes)
-    return frozenset(missing)
-
-
-def _is_member(session: Session, node: Node) -> bool:
-    """Its kubelet's kubeconfig leads to the cluster's endpoint, or to the API server beside it."""
-    server = session.machines[node.name].server
-    return server in (session.cluster.endpoint.url, Endpoint(node.address, node.bind_port).url)
-
-
-MEMBERSHIP = Check(
-    "the node to belong to the cluster", "", "hardway apply; hardway check --preflight asks no more than this"
-)
-
-
-def not_members(session: Session) -> tuple[Answer, ...]:
-    """One no for each node that should run a kubelet of this cluster and does not."""
-    found = []
-    for node in session.nodes:
-        if node.is_kubernetes and not _is_member(session, node):
-            server = session.machines[node.name].server
-            reason = f"it belongs to {server}" if server else "it is still to be installed"
-            found.append(Answer(node.name, READINESS.name, MEMBERSHIP, False, reason))
-    return tuple(found)
-
-
 async def verify(
     session: Session, stages: Sequence[Stage], early: frozenset[str] = frozenset()
 ) -> tuple[Answer, ...]:
@@ -71,35 +38,19 @@ async def verify(
     """
     answers = await at_once(_one(session, stages, node, node.name in early) for node in session.nodes)
     if any(stage.chapter is READINESS for stage in stages):
-        beside = [_answer(finding) for finding in compared(session, early)]
+        beside = compared(session, early)
         for node, mine in zip(session.nodes, answers, strict=True):
             mine[:0] = [answer for answer in beside if answer.node == node.name]
     return tuple(answer for mine in answers for answer in mine)
 
 
-def compared(session: Session, early: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+def compared(session: Session, early: frozenset[str] = frozenset()) -> tuple[Answer, ...]:
     """What the machines are beside each other."""
     machines = [session.machines[node.name] for node in session.nodes]
-    return compare(session.cluster, machines, early)
-
-
-def _answer(finding: Finding) -> Answer:
-    return Answer(finding.node, READINESS.name, finding.check, finding.yes, finding.reason)
-
-
-def require_fit(session: Session, plan: Plan) -> tuple[Finding, ...]:
-    """What the machines only warn of beside each other; StepFailed, before anything is changed, for what is an error."""
-    found = [finding for finding in compared(session) if not finding.yes]
-    wrong = [finding for finding in found if finding.check.severity is Severity.ERROR]
-    if wrong and plan.pending:
-        first = wrong[0]
-        raise StepFailed(
-            f"the machines do not fit together: {first.check.name}: {first.reason}",
-            f"{first.node}: {READINESS.name}/{first.check.key}",
-            output="\n".join(f"{it.node}: {it.check.name}: {it.reason}" for it in wrong[1:]),
-            hint=f"{first.check.hint}; to go on anyway: ignorePreflightErrors: [{first.check.key}]",
-        )
-    return tuple(found)
+    return tuple(
+        Answer(finding.node, READINESS.name, finding.check, finding.yes, finding.reason)
+        for finding in compare(session.cluster, machines, early)
+    )
 
 
 async def _one(session: Session, stages: Sequence[Stage], node: Node, early: bool) -> list[Answer]:
