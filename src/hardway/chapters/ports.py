@@ -36,7 +36,12 @@ def listening(port: Port) -> Check:
     return Check(
         f"{port.component} to listen {where}, port {port} ({port.purpose})",
         found + nobody + loop,
-        hint=f"ss -ltnp 'sport = :{port.number}' tells who listens; hardway render ports prints who should",
+        hint=f"ss -ltnp 'sport = :{port.number}' tells who listens; hardway render ports prints who should"
+        + (
+            "; its pod may still be starting: kubectl -n kube-system get pods"
+            if port.component == "kube-proxy"
+            else ""
+        ),
     )
 
 
