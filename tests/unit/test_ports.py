@@ -265,3 +265,14 @@ def test_an_endpoint_that_is_an_address_has_no_record() -> None:
             "all names of `hardway render dns` to resolve to the inventory's addresses",
         ]
     assert records(LAB)[0].name == LAB.endpoint.host
+
+
+def test_balancers_that_share_an_address_hear_each_other() -> None:
+    """VRRP is a row for firewalls; nobody tries to connect to it, and firewalld is not told of a TCP port 112."""
+    cluster = replace(LAB, balancer=replace(LAB.balancer, virtual=True))
+    rows = {row.component: row for row in ports(cluster, LAB.node("lb-1"))}
+    names = [check.name for node in cluster.nodes for check in PORTS.checks(cluster, node)]
+
+    assert (rows["keepalived"].protocol, rows["keepalived"].reachable_from) == ("vrrp", "load-balancer")
+    assert [name for name in names if "keepalived" in name] == []
+    assert "keepalived" not in {row.component for row in ports(LAB, LAB.node("lb-1"))}

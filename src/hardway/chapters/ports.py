@@ -67,7 +67,7 @@ def routes(cluster: Cluster, node: Node) -> Iterator[tuple[Port, tuple[Node, ...
     found: dict[tuple[str, int], tuple[Port, tuple[Node, ...]]] = {}
     for other in cluster.nodes:
         for port in ports(cluster, other):
-            if node in clients(cluster, port, other):
+            if port.is_open and node in clients(cluster, port, other):
                 _, already = found.get((port.component, port.number), (port, ()))
                 found[port.component, port.number] = (port, (*already, other))
     yield from found.values()
@@ -76,7 +76,7 @@ def routes(cluster: Cluster, node: Node) -> Iterator[tuple[Port, tuple[Node, ...
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     """After the installation."""
     for port in ports(cluster, node):
-        if not port.is_range:
+        if port.is_open:
             yield listening(port)
     for port, targets in routes(cluster, node):
         yield reaching(port, targets)

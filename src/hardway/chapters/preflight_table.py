@@ -112,7 +112,9 @@ def _bringer(tool: str) -> str:
 
 def _firewalld(cluster: Cluster, node: Node) -> Check:
     """kubeadm names two ports; those of the whole table have to be open."""
-    opened = " ".join(f"--add-port={port}/tcp" for port in ports(cluster, node) if not port.is_local)
+    opened = " ".join(
+        f"--add-port={port}/tcp" for port in ports(cluster, node) if not port.is_local and port.protocol == "tcp"
+    )
     return ask(
         "Firewalld",
         "no firewalld in the way",
@@ -126,7 +128,7 @@ def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
     """kubeadm's ports, which are the defaults; of what else the table has, the taken ones are worth a warning."""
     masters = (node.bind_port, SCHEDULER, CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER)
     theirs = (*(masters if node.is_control_plane else ()), KUBELET)
-    more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and not row.is_range]
+    more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and row.is_open]
     for port in dict.fromkeys((*theirs, *more)):
         check = free(port, Severity.ERROR if port in theirs else Severity.WARNING)
         yield replace(check, script=ours(cluster) + check.script)

@@ -132,7 +132,7 @@ Port = TypedDict(
         "address": str,
         "port": int,
         "lastPort": int,
-        "protocol": Literal["tcp"],
+        "protocol": Literal["tcp", "vrrp"],
         "component": str,
         "purpose": str,
         "localhost": bool,

@@ -108,7 +108,7 @@ def ports(file: File = DEFAULT_FILE, node: Nodes = None, json: Json = False) -> 
                         "address": it.address,
                         "port": row.number,
                         "lastPort": row.last or row.number,
-                        "protocol": "tcp",
+                        "protocol": row.protocol,
                         "component": row.component,
                         "purpose": row.purpose,
                         "localhost": row.is_local,
@@ -124,7 +124,7 @@ def ports(file: File = DEFAULT_FILE, node: Nodes = None, json: Json = False) -> 
         return
     ui.table(
         ("NODE", "PORT", "COMPONENT", "FROM", "PURPOSE"),
-        [(it.host_name, f"{row}/tcp", row.component, row.reachable_from, row.purpose) for it, row in rows],
+        [(it.host_name, f"{row}/{row.protocol}", row.component, row.reachable_from, row.purpose) for it, row in rows],
     )
 
 

@@ -6,6 +6,7 @@ What preflight asks to be free, what `check` asks to be open, and what `render p
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 from hardway.model.cluster import Cluster
@@ -22,6 +23,8 @@ KUBELET = 10250
 KUBELET_HEALTHZ = 10248
 PROXY_HEALTHZ = 10256
 PROXY_METRICS = 10249
+VRRP = 112
+"""IP protocol (RFC 9568)."""
 NODE_PORTS = "30000-32767"
 """--service-node-port-range of the API server."""
 
@@ -32,7 +35,7 @@ ALL = (Role.CONTROL_PLANE, Role.WORKER, Role.LOAD_BALANCER)
 
 @dataclass(frozen=True)
 class Port:
-    """One row: a TCP port of one node, or a range of them."""
+    """One row: a TCP port of one node, a range of them, or a protocol that has none."""
 
     number: int
     component: str
@@ -45,10 +48,17 @@ class Port:
     """It listens on loopback only."""
     last: int = 0
     """Last port of a range, in which nothing listens by itself."""
+    protocol: Literal["tcp", "vrrp"] = "tcp"
+    """vrrp: the number is the IP protocol's own."""
 
     @property
     def is_range(self) -> bool:
         return self.last > self.number
+
+    @property
+    def is_open(self) -> bool:
+        """Somebody listens, and connections can be tried."""
+        return self.protocol == "tcp" and not self.is_range
 
     @property
     def reachable_from(self) -> str:
@@ -58,7 +68,7 @@ class Port:
         return ", ".join(filter(None, (*self.clients, self.outside))) or "this node"
 
     def __str__(self) -> str:
-        """As firewalls write it: `6443`, `30000-32767`."""
+        """As firewalls write it: `6443`, `30000-32767`; of a protocol without ports its number."""
         return f"{self.number}-{self.last}" if self.is_range else str(self.number)
 
 
@@ -71,6 +81,9 @@ def ports(cluster: Cluster, node: Node) -> tuple[Port, ...]:
         rows += _kubernetes(cluster)
     if Role.LOAD_BALANCER in node.roles:
         rows.append(Port(cluster.balancer.port, "load balancer", "the API, for everybody", NODES, "users of the API"))
+        if cluster.balancer.virtual:
+            balancers = (Role.LOAD_BALANCER,)
+            rows.append(Port(VRRP, "keepalived", "who holds the virtual address", balancers, protocol="vrrp"))
     # On a machine with both roles balancer and API server cannot share a port; what is listed first stands.
     return tuple({row.number: row for row in reversed(rows)}.values())[::-1]
 
