@@ -1,24 +1,17 @@
 """The one table of what belongs together: Kubernetes minors, their components, images and features.
 
-Sources: article chapter 3; kubeadm v1.30.4 `cmd/kubeadm/app/constants` (etcd, CoreDNS and pause versions).
-Chapters and workflows ask for features by name and never compare version numbers.
+Chapters and workflows ask for features by name and never compare version numbers. Sources of a row, all at the tag of
+its release: etcd, CoreDNS and pause from kubeadm's `cmd/kubeadm/app/constants/constants.go`; crictl and the CNI plugins
+from `build/dependencies.yaml`; containerd and runc from article chapter 3 for all of them, because Kubernetes pins none
+and chapter 9 writes the configuration of containerd 1.7. v1.30.4 is the article's row as it stands there.
 """
 
 from dataclasses import dataclass
 
 from hardway.errors import UsageError
+from hardway.features import V1_29, V1_30, V1_31, V1_32, V1_33, V1_34, V1_35, V1_36, V1_37, Features
 
-
-@dataclass(frozen=True)
-class Features:
-    """What differs between minors of Kubernetes, as seen by chapters, workflows and the configuration."""
-
-    config_apis: tuple[str, ...]
-    """API versions of kubeadm's documents that this minor's kubeadm reads, oldest first."""
-    upload_config_api: str
-    """API version in which kubeadm stores ClusterConfiguration in the ConfigMap kubeadm-config."""
-    kubelet_finalize_phase: str
-    """Name of kubeadm's kubelet-finalize sub-phase."""
+CONTAINERD, RUNC = "1.7.19", "v1.1.12"
 
 
 @dataclass(frozen=True)
@@ -43,24 +36,30 @@ class Release:
         return ".".join(self.kubernetes.lstrip("v").split(".")[:2])
 
 
+def _release(
+    kubernetes: str, etcd_image: str, coredns: str, pause: str, crictl: str, cni: str, features: Features
+) -> Release:
+    etcd = f"v{etcd_image.split('-')[0]}"
+    return Release(kubernetes, etcd, etcd_image, coredns, pause, CONTAINERD, RUNC, crictl, cni, features)
+
+
+# fmt: off
 RELEASES: tuple[Release, ...] = (
-    Release(
-        kubernetes="v1.30.4",
-        etcd="v3.5.12",
-        etcd_image_tag="3.5.12-0",
-        coredns_image_tag="v1.11.1",
-        pause_image_tag="3.9",
-        containerd="1.7.19",
-        runc="v1.1.12",
-        crictl="v1.30.0",
-        cni_plugins="v1.4.0",
-        features=Features(
-            config_apis=("kubeadm.k8s.io/v1beta3",),
-            upload_config_api="kubeadm.k8s.io/v1beta3",
-            kubelet_finalize_phase="experimental-cert-rotation",
-        ),
-    ),
+    #        Kubernetes  etcd image  CoreDNS    pause     crictl     plugins
+    _release("v1.29.6",  "3.5.12-0", "v1.11.1", "3.9",    "v1.28.0", "v1.3.0", V1_29),
+    _release("v1.30.4",  "3.5.12-0", "v1.11.1", "3.9",    "v1.30.0", "v1.4.0", V1_30),
+    _release("v1.31.0",  "3.5.15-0", "v1.11.1", "3.10",   "v1.30.0", "v1.5.0", V1_31),
+    _release("v1.32.2",  "3.5.16-0", "v1.11.3", "3.10",   "v1.31.1", "v1.6.0", V1_32),
+    _release("v1.33.13", "3.5.24-0", "v1.12.0", "3.10",   "v1.32.0", "v1.6.2", V1_33),
+    _release("v1.34.4",  "3.6.5-0",  "v1.12.1", "3.10.1", "v1.33.0", "v1.7.1", V1_34),
+    _release("v1.35.4",  "3.6.6-0",  "v1.13.1", "3.10.1", "v1.34.0", "v1.8.0", V1_35),
+    _release("v1.36.3",  "3.6.8-0",  "v1.14.2", "3.10.2", "v1.35.0", "v1.9.1", V1_36),
+    _release("v1.37.2",  "3.7.0-0",  "v1.14.6", "3.10.2", "v1.36.0", "v1.9.1", V1_37),
 )
+# fmt: on
+
+DEFAULT = "v1.30.4"
+"""The article's, and the one that the lab's acid tests run."""
 
 
 def supported() -> tuple[str, ...]:
@@ -68,11 +67,15 @@ def supported() -> tuple[str, ...]:
     return tuple(release.kubernetes for release in RELEASES)
 
 
+def find(kubernetes: str) -> Release | None:
+    """The release of a Kubernetes version such as `v1.30.4`, None where it is not supported."""
+    return next((release for release in RELEASES if release.kubernetes == kubernetes), None)
+
+
 def release(kubernetes: str) -> Release:
-    """The release of a Kubernetes version such as `v1.30.4`; UsageError names the supported ones."""
-    for candidate in RELEASES:
-        if candidate.kubernetes == kubernetes:
-            return candidate
+    """The same; UsageError names the supported ones."""
+    if found := find(kubernetes):
+        return found
     raise UsageError(
         f"Kubernetes `{kubernetes}` is not supported",
         hint=f"set kubernetesVersion to one of: {', '.join(supported())}",

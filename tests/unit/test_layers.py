@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pki",),
     ("model",),
     ("versions",),
+    ("features",),
     ("errors",),
 )
 """Highest first. Neighbours in one tuple do not know each other."""

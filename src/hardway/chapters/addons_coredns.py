@@ -14,8 +14,12 @@ LABELS = {"k8s-app": "kube-dns"}
 REPLICAS = 2
 
 
-def corefile(domain: str) -> str:
+LIVENESS, READINESS = 8080, 8181
+
+
+def corefile(domain: str, *, caches_cluster: bool = True) -> str:
     """CoreDNS' configuration for a cluster domain."""
+    apart = f" {{\n       disable success {domain}\n       disable denial {domain}\n    }}"
     return f""".:53 {{
     errors
     health {{
@@ -31,7 +35,7 @@ def corefile(domain: str) -> str:
     forward . /etc/resolv.conf {{
        max_concurrent 1000
     }}
-    cache 30
+    cache 30{"" if caches_cluster else apart}
     loop
     reload
     loadbalance
@@ -42,7 +46,15 @@ def corefile(domain: str) -> str:
 def own_objects(cluster: Cluster) -> tuple[Document, ...]:
     """What administrators make their own: the Corefile, and how many replicas there are."""
     return (
-        config_map("coredns", "kube-system", {"Corefile": corefile(cluster.networking.dns_domain)}),
+        config_map(
+            "coredns",
+            "kube-system",
+            {
+                "Corefile": corefile(
+                    cluster.networking.dns_domain, caches_cluster=cluster.release.features.coredns_caches_cluster
+                )
+            },
+        ),
         _deployment(cluster, REPLICAS),
     )
 
@@ -65,6 +77,8 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
 
 
 def _deployment(cluster: Cluster, replicas: int | None = None) -> Document:
+    named = cluster.release.features.named_probe_ports
+    probed = [("liveness-probe", LIVENESS), ("readiness-probe", READINESS)] if named else []
     container = {
         "name": "coredns",
         "image": cluster.coredns_image,
@@ -74,15 +88,18 @@ def _deployment(cluster: Cluster, replicas: int | None = None) -> Document:
             {"containerPort": 53, "name": "dns", "protocol": "UDP"},
             {"containerPort": 53, "name": "dns-tcp", "protocol": "TCP"},
             {"containerPort": 9153, "name": "metrics", "protocol": "TCP"},
+            *({"containerPort": port, "name": name, "protocol": "TCP"} for name, port in probed),
         ],
         "livenessProbe": {
             "failureThreshold": 5,
-            "httpGet": {"path": "/health", "port": 8080, "scheme": "HTTP"},
+            "httpGet": {"path": "/health", "port": "liveness-probe" if named else LIVENESS, "scheme": "HTTP"},
             "initialDelaySeconds": 60,
             "successThreshold": 1,
             "timeoutSeconds": 5,
         },
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181, "scheme": "HTTP"}},
+        "readinessProbe": {
+            "httpGet": {"path": "/ready", "port": "readiness-probe" if named else READINESS, "scheme": "HTTP"}
+        },
         "resources": {"limits": {"memory": "170Mi"}, "requests": {"cpu": "100m", "memory": "70Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

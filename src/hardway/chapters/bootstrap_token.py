@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import apply, diff, kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, Document, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, input_file, quote
@@ -44,6 +44,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
                 [user("system:anonymous")],
                 "kube-public",
             ),
+            *(() if cluster.release.features.kubelet_client_is_admin else (_kubelet_client(),)),
         ),
         f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
         why="admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects",
@@ -52,6 +53,13 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     joining = tuple(other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane)
     if joining:
         yield _tokens(cluster, joining)
+
+
+def _kubelet_client() -> Document:
+    """Where its certificate has no group that is allowed everything, the API server's client may still reach kubelets."""
+    return binding(
+        "kubeadm:apiserver-kubelet-client", "system:kubelet-api-admin", [user("kube-apiserver-kubelet-client")]
+    )
 
 
 def _cluster_info(cluster: Cluster) -> Command:
@@ -65,7 +73,7 @@ def _cluster_info(cluster: Cluster) -> Command:
             "contexts": None,
             "current-context": "",
             "kind": "Config",
-            "preferences": {},
+            **({"preferences": {}} if cluster.release.features.empty_values_written else {}),
             "users": None,
         }
     )

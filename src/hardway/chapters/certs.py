@@ -25,7 +25,7 @@ def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield Command(
         "certs/keys",
         "make the private keys side by side",
-        openssl.make_keys(files),
+        openssl.make_keys(files, cluster.certificates.algorithm),
         Check("the private keys to exist", questions.keys_made(files)),
         why="finding primes takes longer than everything else here, and every processor can help",
     )

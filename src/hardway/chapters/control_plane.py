@@ -3,32 +3,34 @@
 Source: kubeadm v1.30.4 `app/phases/controlplane/{manifests,volumes}.go`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
 from hardway.chapters.static_pods import (
     FILE,
     LIVENESS_FAILURES,
-    STARTUP_FAILURES,
+    READINESS_FAILURES,
     Probe,
+    environment_of,
     flags,
     host_volume,
     pod,
     probe_address,
+    startup_failures,
 )
-from hardway.model import Cluster, Document, HostVolume, Node
+from hardway.model import Args, Cluster, Component, Document, HostVolume, Node, argument, authorization_modes
 from hardway.steps import Check, Directory, StaticPod, Step
 from hardway.steps.shell import quote
 
 FLEXVOLUMES = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec"
 HEALTH_PORTS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
-AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
 
 
 def kube_apiserver(cluster: Cluster, node: Node) -> Document:
     """The manifest of kube-apiserver on one master."""
-    pki, networking, extra = cluster.paths.pki, cluster.networking, cluster.api_server.extra_args
+    pki, networking, features = cluster.paths.pki, cluster.networking, cluster.release.features
+    extra = cluster.api_server.extra_args
     loopback = "[::1]" if ":" in node.address else "127.0.0.1"
     defaults = {
         "advertise-address": node.address,
@@ -39,7 +41,7 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         "etcd-cafile": f"{pki}/etcd/ca.crt",
         "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
         "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
-        "etcd-servers": cluster.etcd.extra_args.get("advertise-client-urls", f"https://{loopback}:2379"),
+        "etcd-servers": argument(cluster.etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
         "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -58,19 +60,20 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         "tls-cert-file": f"{pki}/apiserver.crt",
         "tls-private-key-file": f"{pki}/apiserver.key",
     }
-    if "authorization-config" not in extra:
-        asked = [mode for mode in extra.get("authorization-mode", "").split(",") if mode in AUTHORIZATION_MODES]
-        defaults["authorization-mode"] = ",".join(asked) or "Node,RBAC"
-    probe = Probe(node.address, node.bind_port)
+    if not any(name == "authorization-config" for name, _ in extra):
+        defaults["authorization-mode"] = authorization_modes(argument(extra, "authorization-mode"))
+    probe = Probe(node.address, node.bind_port, named=features.named_probe_ports)
     return pod(
+        features,
         "kube-apiserver",
         cluster.image("kube-apiserver"),
-        flags(defaults, extra.items()),
+        flags(features, defaults, extra),
         [*_certificate_volumes(cluster, node), *cluster.api_server.extra_volumes],
+        probe,
         {
             "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
-            "readinessProbe": probe.to_value("/readyz", 3, delay=0, period=1),
-            "startupProbe": probe.to_value("/livez", STARTUP_FAILURES),
+            "readinessProbe": probe.to_value("/readyz", READINESS_FAILURES, delay=0, period=1),
+            "startupProbe": probe.to_value("/livez", startup_failures(node)),
         },
         {"cpu": "250m"},
         {
@@ -78,13 +81,14 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
                 f"{_bracketed(node.address)}:{node.bind_port}"
             )
         },
-        environment=cluster.proxy.environment,
+        environment=_environment(cluster, cluster.api_server),
     )
 
 
 def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
     """The manifest of kube-controller-manager on one master."""
-    pki, networking, extra = cluster.paths.pki, cluster.networking, cluster.controller_manager.extra_args
+    pki, networking, features = cluster.paths.pki, cluster.networking, cluster.release.features
+    extra = cluster.controller_manager.extra_args
     kubeconfig = f"{cluster.paths.kubernetes}/controller-manager.conf"
     defaults = {
         "authentication-kubeconfig": kubeconfig,
@@ -108,30 +112,36 @@ def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
             "cluster-cidr": ",".join(networking.pod_subnets),
             "service-cluster-ip-range": ",".join(networking.service_subnets),
         }
-    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-controller-manager"])
-    flexvolumes = extra.get("flex-volume-plugin-dir", FLEXVOLUMES)
+    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-controller-manager"], named=features.named_probe_ports)
     return pod(
+        features,
         "kube-controller-manager",
         cluster.image("kube-controller-manager"),
-        flags(defaults, extra.items()),
+        flags(features, defaults, extra),
         [
             *_certificate_volumes(cluster, node),
             host_volume("kubeconfig", kubeconfig, FILE),
-            host_volume("flexvolume-dir", flexvolumes, read_only=False),
+            *(_flexvolumes(extra) if features.flexvolumes else ()),
             *cluster.controller_manager.extra_volumes,
         ],
+        probe,
         {
             "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
+            "startupProbe": probe.to_value("/healthz", startup_failures(node)),
         },
         {"cpu": "200m"},
-        environment=cluster.proxy.environment,
+        environment=_environment(cluster, cluster.controller_manager),
     )
+
+
+def _flexvolumes(extra: Args) -> tuple[HostVolume, ...]:
+    path = argument(extra, "flex-volume-plugin-dir", FLEXVOLUMES)
+    return (host_volume("flexvolume-dir", path, read_only=False),)
 
 
 def kube_scheduler(cluster: Cluster, node: Node) -> Document:
     """The manifest of kube-scheduler; it is the same on every master."""
-    extra = cluster.scheduler.extra_args
+    features, extra = cluster.release.features, cluster.scheduler.extra_args
     kubeconfig = f"{cluster.paths.kubernetes}/scheduler.conf"
     defaults = {
         "authentication-kubeconfig": kubeconfig,
@@ -140,19 +150,28 @@ def kube_scheduler(cluster: Cluster, node: Node) -> Document:
         "kubeconfig": kubeconfig,
         "leader-elect": "true",
     }
-    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-scheduler"])
+    probe = Probe(probe_address(extra), HEALTH_PORTS["kube-scheduler"], named=features.named_probe_ports)
+    alive = "/livez" if features.scheduler_livez else "/healthz"
+    ready = {"readinessProbe": probe.to_value("/readyz", READINESS_FAILURES, delay=0, period=1)}
     return pod(
+        features,
         "kube-scheduler",
         cluster.image("kube-scheduler"),
-        flags(defaults, extra.items()),
+        flags(features, defaults, extra),
         [host_volume("kubeconfig", kubeconfig, FILE), *cluster.scheduler.extra_volumes],
+        probe,
         {
-            "livenessProbe": probe.to_value("/healthz", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value("/healthz", STARTUP_FAILURES),
+            "livenessProbe": probe.to_value(alive, LIVENESS_FAILURES),
+            **(ready if features.scheduler_livez else {}),
+            "startupProbe": probe.to_value(alive, startup_failures(node)),
         },
         {"cpu": "100m"},
-        environment=cluster.proxy.environment,
+        environment=_environment(cluster, cluster.scheduler),
     )
+
+
+def _environment(cluster: Cluster, component: Component) -> Mapping[str, str]:
+    return environment_of(cluster.proxy, component.extra_envs)
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
@@ -195,6 +214,8 @@ def _certificate_volumes(cluster: Cluster, node: Node) -> Iterator[HostVolume]:
     yield host_volume("k8s-certs", cluster.paths.pki)
     yield host_volume("ca-certs", "/etc/ssl/certs")
     for path in node.facts.ca_directories:
+        if path not in cluster.release.features.ca_directories:
+            continue
         yield host_volume(path[1:].replace("/", "-"), path)
 
 

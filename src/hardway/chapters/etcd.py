@@ -4,18 +4,36 @@ Source: kubeadm v1.30.4 `app/phases/etcd/local.go`.
 """
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
-from hardway.chapters.static_pods import LIVENESS_FAILURES, STARTUP_FAILURES, Probe, flags, host_volume, pod
-from hardway.model import Cluster, Document, Node
+from hardway.chapters.static_pods import (
+    LIVENESS_FAILURES,
+    READINESS_FAILURES,
+    Probe,
+    flags,
+    host_volume,
+    pod,
+    startup_failures,
+)
+from hardway.model import Cluster, Document, Node, argument
 from hardway.steps import Check, Command, Directory, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, quote
 
 INITIAL_CLUSTER = "@initial-cluster@"
 """Stands in the manifest for the members, which are decided once, when this member starts for the first time."""
+
+
+# An inconsistent member must not serve (etcd data inconsistency of 3.5.0-3.5.2); and progress is told often enough for
+# the API server to bookmark its watches.
+EXPERIMENTAL_FLAGS = {
+    "experimental-initial-corrupt-check": "true",
+    "experimental-watch-progress-notify-interval": "5s",
+}
+FINAL_FLAGS = {"feature-gates": "InitialCorruptCheck=true", "watch-progress-notify-interval": "5s"}
 
 
 def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
@@ -27,10 +45,7 @@ def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
         "cert-file": f"{certs}/server.crt",
         "client-cert-auth": "true",
         "data-dir": cluster.etcd.data_dir,
-        # An inconsistent member must not serve (etcd data inconsistency of 3.5.0-3.5.2).
-        "experimental-initial-corrupt-check": "true",
-        # Lets the API server bookmark its watches often enough.
-        "experimental-watch-progress-notify-interval": "5s",
+        **(FINAL_FLAGS if cluster.etcd.final_flags else EXPERIMENTAL_FLAGS),
         "initial-advertise-peer-urls": peer_url(node),
         "initial-cluster": initial_cluster,
         "key-file": f"{certs}/server.key",
@@ -47,23 +62,38 @@ def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
     }
     if node != cluster.first_control_plane:
         defaults["initial-cluster-state"] = "existing"
-    probe = _probe(cluster, node)
+    features, probe = cluster.release.features, _probe(cluster, node)
     return pod(
+        features,
         "etcd",
         cluster.etcd.image,
-        flags(defaults, cluster.etcd.extra_args.items()),
+        flags(features, defaults, cluster.etcd.extra_args),
         [
             host_volume("etcd-data", cluster.etcd.data_dir, read_only=False),
             host_volume("etcd-certs", certs, read_only=False),
         ],
-        {
-            "livenessProbe": probe.to_value("/health?exclude=NOSPACE&serializable=true", LIVENESS_FAILURES),
-            "startupProbe": probe.to_value("/health?serializable=false", STARTUP_FAILURES),
-        },
+        probe,
+        _ready_probes(probe, node) if features.etcd_readyz else _health_probes(probe, node),
         {"cpu": "100m", "memory": "100Mi"},
         {"kubeadm.kubernetes.io/etcd.advertise-client-urls": f"https://{ip}:2379"},
+        environment=dict(cluster.etcd.extra_envs),
         sort_mounts=False,
     )
+
+
+def _health_probes(probe: Probe, node: Node) -> dict[str, dict[str, Any]]:
+    return {
+        "livenessProbe": probe.to_value("/health?exclude=NOSPACE&serializable=true", LIVENESS_FAILURES),
+        "startupProbe": probe.to_value("/health?serializable=false", startup_failures(node)),
+    }
+
+
+def _ready_probes(probe: Probe, node: Node) -> dict[str, dict[str, Any]]:
+    return {
+        "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
+        "readinessProbe": probe.to_value("/readyz", READINESS_FAILURES, delay=0, period=1),
+        "startupProbe": probe.to_value("/readyz", startup_failures(node)),
+    }
 
 
 def peer_url(node: Node) -> str:
@@ -159,11 +189,13 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
 def _probe(cluster: Cluster, node: Node) -> Probe:
     """kubeadm asks where the first listen-metrics-urls says (`GetEtcdProbeEndpoint`)."""
     loopback = "::1" if ":" in node.address else "127.0.0.1"
-    first = cluster.etcd.extra_args.get("listen-metrics-urls", "").split(",")[0]
+    named = cluster.release.features.named_probe_ports
+    first = argument(cluster.etcd.extra_args, "listen-metrics-urls").split(",")[0]
     if not first:
-        return Probe(loopback, 2381, "HTTP")
+        return Probe(loopback, 2381, "HTTP", named)
     url = urlsplit(first)
-    return Probe(url.hostname or loopback, url.port or 2381, "HTTPS" if url.scheme == "https" else "HTTP")
+    scheme = "HTTPS" if url.scheme == "https" else "HTTP"
+    return Probe(url.hostname or loopback, url.port or 2381, scheme, named)
 
 
 ETCD = Chapter("etcd", "Static pod of etcd", (21,), "etcd local", steps=steps, checks=checks)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from hardway.chapters.discovery import verified_curl
 from hardway.errors import REFUSED
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, Endpoint, Node
 from hardway.steps import Check, Command, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import input_file, quote
@@ -35,7 +35,7 @@ def bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
         f'token="$(cat {input_file(token)})"\n'
         + _refuse_a_taken_name(cluster, node)
         + f'ca="$(base64 -w0 {quote(cluster.paths.pki)}/ca.crt)"\n'
-        f'cat >"$work/kubeconfig" <<EOF\n{_kubeconfig(cluster)}EOF\n'
+        f'cat >"$work/kubeconfig" <<EOF\n{_kubeconfig(cluster, node)}EOF\n'
         # Made beside the target, then moved: half a kubeconfig is never there.
         f'install -m 0600 "$work/kubeconfig" {quote(target + ".new")}\n'
         f"mv {quote(target + '.new')} {quote(target)}\n)\n",
@@ -45,22 +45,24 @@ def bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
     )
 
 
-def _kubeconfig(cluster: Cluster) -> str:
+def _kubeconfig(cluster: Cluster, node: Node) -> str:
     """kubeadm's text, with $ca and $token in place of what exists only at run time."""
-    context = f"{TOKEN_USER}@kubernetes"
+    features, context = cluster.release.features, f"{TOKEN_USER}@kubernetes"
+    local = features.kubelet_local_mode and node.is_control_plane
+    server = Endpoint(node.address, node.bind_port).url if local else cluster.endpoint.url
     text = dump_go(
         {
             "apiVersion": "v1",
             "clusters": [
                 {
-                    "cluster": {"certificate-authority-data": "$ca", "server": cluster.endpoint.url},
+                    "cluster": {"certificate-authority-data": "$ca", "server": server},
                     "name": cluster.name,
                 }
             ],
             "contexts": [{"context": {"cluster": cluster.name, "user": TOKEN_USER}, "name": context}],
             "current-context": context,
             "kind": "Config",
-            "preferences": {},
+            **({"preferences": {}} if features.empty_values_written else {}),
             "users": [{"name": TOKEN_USER, "user": {"token": "$token"}}],
         }
     )

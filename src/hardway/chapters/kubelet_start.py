@@ -35,19 +35,33 @@ def kubelet_configuration(cluster: Cluster, node: Node) -> Document:
     return freeze_document(value)
 
 
+def instance_configuration(node: Node) -> str:
+    """instance-config.yaml: what config.yaml of this machine has beyond what all share (`WriteInstanceConfigToDisk`)."""
+    return f"containerRuntimeEndpoint: {json.dumps(node.registration.cri_socket, ensure_ascii=False)}\n"
+
+
+def _written(cluster: Cluster, node: Node) -> Document:
+    """config.yaml as it lies on the machine: kubeadm patches it with instance-config.yaml where that exists."""
+    value = kubelet_configuration(cluster, node)
+    if not cluster.release.features.node_local_cri_socket:
+        return value
+    return freeze_document({**value, "containerRuntimeEndpoint": node.registration.cri_socket})
+
+
 def kubelet_flags(cluster: Cluster, node: Node) -> str:
     """kubeadm-flags.env: what depends on this machine, sorted; kubeletExtraArgs win."""
-    registration = node.registration
-    defaults = {
-        "container-runtime-endpoint": registration.cri_socket,
+    registration, features = node.registration, cluster.release.features
+    defaults = {}
+    if not features.node_local_cri_socket:
+        defaults["container-runtime-endpoint"] = registration.cri_socket
+    if features.pause_image_flag:
         # Keeps the kubelet from removing the image of the sandboxes.
-        "pod-infra-container-image": cluster.pause_image,
-    }
+        defaults["pod-infra-container-image"] = cluster.pause_image
     # No hostname-override: chapter 5 has given the machine the node's name.
     if registration.taints and not node.is_control_plane:
         # Masters get theirs from mark-control-plane.
         defaults["register-with-taints"] = ",".join(_text(taint) for taint in registration.taints)
-    line = " ".join(flags(defaults, registration.kubelet_extra_args))
+    line = " ".join(flags(features, defaults, registration.kubelet_extra_args))
     return f"KUBELET_KUBEADM_ARGS={json.dumps(line, ensure_ascii=False)}\n"
 
 
@@ -80,10 +94,17 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if joining:
         yield from kubelet_join.bootstrap(cluster, node)
     yield File("kubelet-start/flags", env, kubelet_flags(cluster, node), why="flags that depend on this machine")
+    if cluster.release.features.node_local_cri_socket:
+        yield File(
+            "kubelet-start/instance-config",
+            f"{kubelet}/instance-config.yaml",
+            instance_configuration(node),
+            why="kubeadm upgrade merges it into the configuration that all kubelets share",
+        )
     yield File(
         "kubelet-start/config",
         config,
-        dump_go(kubelet_configuration(cluster, node)),
+        dump_go(_written(cluster, node)),
         why="what all kubelets of the cluster share",
     )
     yield Service(

@@ -32,7 +32,10 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         ),
         BOOTSTRAP_LIMIT,
     )
-    yield _annotate(cluster, node, pem)
+    if cluster.release.features.node_local_cri_socket:
+        yield _registered(cluster, node, pem)
+    else:
+        yield _annotate(cluster, node, pem)
     yield Command(
         "kubelet-wait-bootstrap/bootstrap-cleanup",
         f"remove {target} and the run's secrets",
@@ -48,13 +51,33 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     )
 
 
+def _as_node(cluster: Cluster, pem: str) -> str:
+    """curl with the kubelet's own identity; workers have no other one."""
+    return f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f --cert {pem} --key {pem}"
+
+
+def _registered(cluster: Cluster, node: Node, pem: str) -> Wait:
+    """Where the CRI socket is no annotation nobody else waits for the Node, which the next chapters change."""
+    url = quote(f"{cluster.endpoint.url}/api/v1/nodes/{node.name}")
+    return Wait(
+        "kubelet-wait-bootstrap/registered",
+        Check(
+            "the node to be registered",
+            f"[ -s {pem} ] || {{ echo 'no certificate yet'; exit 1; }}\n"
+            f"{_as_node(cluster, pem)} -o /dev/null {url} 2>&1\n",
+            hint="journalctl -u kubelet",
+        ),
+        BOOTSTRAP_LIMIT,
+    )
+
+
 def _annotate(cluster: Cluster, node: Node, pem: str) -> Command:
-    """With the kubelet's own identity, as kubeadm does; workers have no other one, and need no kubectl for it."""
+    """With the kubelet's own identity, as kubeadm does: it needs no kubectl."""
     socket = node.registration.cri_socket
     annotation = f'"{CRI_SOCKET_ANNOTATION}":"{socket}"'
     patch = f'{{"metadata":{{"annotations":{{{annotation}}}}}}}'
     url = quote(f"{cluster.endpoint.url}/api/v1/nodes/{node.name}")
-    curl = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f --cert {pem} --key {pem}"
+    curl = _as_node(cluster, pem)
     return Command(
         "kubelet-wait-bootstrap/cri-socket",
         f"annotate the node with {CRI_SOCKET_ANNOTATION}",

@@ -9,7 +9,7 @@ from hardway.chapters import virtual_address
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.daemon import daemon
 from hardway.chapters.proxy import env_file
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, Node, argument
 from hardway.steps import Check, File, Packages, Step
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -23,7 +23,7 @@ def haproxy(cluster: Cluster) -> str:
     )
     ipv6 = ":" in cluster.balancer.address
     # Without anonymous requests an API server that is ready answers 401.
-    anonymous = cluster.api_server.extra_args.get("anonymous-auth") != "false"
+    anonymous = argument(cluster.api_server.extra_args, "anonymous-auth") != "false"
     return f"""\
 global
     log /dev/log local0

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-from hardway.model import Document, HostVolume, freeze_document
+from hardway.features import Features
+from hardway.model import Args, Document, HostVolume, Node, Proxy, argument, freeze_document
 
+PROBE_PORT = "probe-port"
 DIRECTORY = "DirectoryOrCreate"
 FILE = "FileOrCreate"
 
@@ -18,10 +21,18 @@ class Probe:
     """Empty: the pod's own address."""
     port: int
     scheme: str = "HTTPS"
+    named: bool = False
+    """The port is a named one of the container."""
+
+    @property
+    def ports(self) -> list[dict[str, Any]]:
+        """Ports of the container that the probe names."""
+        return [{"containerPort": self.port, "name": PROBE_PORT, "protocol": "TCP"}] if self.named else []
 
     def to_value(self, path: str, failures: int, *, delay: int = 10, period: int = 10) -> dict[str, Any]:
         """The probe as Kubernetes spells it; 15 seconds of patience, as kubeadm has."""
-        get: dict[str, Any] = {"path": path, "port": self.port, "scheme": self.scheme}
+        port = PROBE_PORT if self.named else self.port
+        get: dict[str, Any] = {"path": path, "port": port, "scheme": self.scheme}
         if self.host:
             get["host"] = self.host
         probe: dict[str, Any] = {
@@ -36,20 +47,29 @@ class Probe:
 
 
 LIVENESS_FAILURES = 8
-STARTUP_FAILURES = 24
-"""Four minutes of one question every ten seconds. kubeadm v1.30 takes its own timeout for this, which v1beta3 cannot
-set: it ignores timeoutForControlPlane here (`apis/kubeadm/v1beta3/conversion.go`, SetDefaultTimeouts)."""
+READINESS_FAILURES = 3
 
 
-def flags(defaults: Mapping[str, str], extra: Iterable[tuple[str, str]]) -> list[str]:
-    """Command-line flags sorted by name; extraArgs win over defaults (`app/util/arguments.go`)."""
-    merged = {**defaults, **dict(extra)}
-    return [f"--{name}={merged[name]}" for name in sorted(merged)]
+def startup_failures(node: Node) -> int:
+    """One question every ten seconds for as long as the node's startup probes are patient.
+
+    kubeadm v1.30 takes its own four minutes, which v1beta3 cannot set: it ignores timeoutForControlPlane here
+    (`apis/kubeadm/v1beta3/conversion.go`, SetDefaultTimeouts).
+    """
+    return ceil(node.startup_seconds / 10)
 
 
-def probe_address(extra_args: Mapping[str, str]) -> str:
+def flags(features: Features, defaults: Mapping[str, str], extra: Args) -> list[str]:
+    """Command-line flags; extraArgs win over defaults (`app/util/arguments.go`)."""
+    given = {name for name, _ in extra}
+    own = [(name, value) for name, value in defaults.items() if name not in given]
+    ordered = sorted([*own, *extra]) if features.sorted_extra_args else [*sorted(own), *extra]
+    return [f"--{name}={value}" for name, value in ordered]
+
+
+def probe_address(extra_args: Args) -> str:
     """Host of the probe of a component that listens on bind-address (127.0.0.1 by default)."""
-    bound = extra_args.get("bind-address", "127.0.0.1")
+    bound = argument(extra_args, "bind-address", "127.0.0.1")
     return "" if bound in ("0.0.0.0", "::") else bound
 
 
@@ -59,10 +79,12 @@ def host_volume(name: str, path: str, kind: str = DIRECTORY, *, read_only: bool 
 
 
 def pod(
+    features: Features,
     name: str,
     image: str,
     command: list[str],
     volumes: Iterable[HostVolume],
+    probe: Probe,
     probes: Mapping[str, dict[str, Any]],
     requests: Mapping[str, str],
     annotations: Mapping[str, str] | None = None,
@@ -70,11 +92,11 @@ def pod(
     environment: Mapping[str, str] | None = None,
     sort_mounts: bool = True,
 ) -> Document:
-    """A static pod of kube-system with host network and the highest priority."""
+    """A static pod of kube-system with host network and the highest priority; `probe` is what its `probes` ask."""
     unique = {volume.name: volume for volume in volumes}
     ordered = sorted(unique.values(), key=lambda volume: volume.name)
     metadata: dict[str, Any] = {
-        "creationTimestamp": None,
+        **({"creationTimestamp": None} if features.empty_values_written else {}),
         "labels": {"component": name, "tier": "control-plane"},
         "name": name,
         "namespace": "kube-system",
@@ -88,6 +110,7 @@ def pod(
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "name": name,
+        **({"ports": probe.ports} if probe.ports else {}),
         "resources": {"requests": dict(requests)},
         "volumeMounts": [_mount(volume) for volume in (ordered if sort_mounts else unique.values())],
         **probes,
@@ -108,6 +131,11 @@ def pod(
             "status": {},
         }
     )
+
+
+def environment_of(proxy: Proxy, extra: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """The machine's proxies, then the user's extraEnvs, which win (`MergeKubeadmEnvVars`)."""
+    return {**proxy.environment, **dict(extra)}
 
 
 def env(environment: Mapping[str, str]) -> list[dict[str, str]]:

@@ -28,8 +28,11 @@ def component_hash(*data: str) -> str:
 
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
-    # kubeadm stores what it made for the first master.
-    kubelet = dump_go(kubelet_configuration(cluster, cluster.first_control_plane))
+    # kubeadm stores what it made for the first master, or what all share.
+    stored = cluster.release.features.resolv_conf_stored
+    kubelet = dump_go(
+        kubelet_configuration(cluster, cluster.first_control_plane) if stored else cluster.kubelet_configuration
+    )
     annotations = {} if cluster.kubelet_configuration_given else {HASH_ANNOTATION: component_hash(kubelet)}
     bootstrappers, nodes = group(BOOTSTRAPPERS), group("system:nodes")
     yield ApiObjects(
@@ -54,6 +57,8 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         f"{cluster.paths.kubernetes}/admin.conf",
         why="kubeadm join, upgrade and reset read them",
     )
+    if cluster.release.features.node_local_cri_socket:
+        return
     socket = node.registration.cri_socket
     path = "{.metadata.annotations." + CRI_SOCKET_ANNOTATION.replace(".", "\\.") + "}"
     yield Command(

@@ -10,7 +10,7 @@ from hardway.cli import ui
 from hardway.config import InvalidConfiguration, advice, loads
 from hardway.config.skeleton import Answers, skeleton
 from hardway.errors import Refused, UsageError
-from hardway.versions import RELEASES
+from hardway.versions import DEFAULT
 
 STDOUT = "-"
 Machines = list[str] | None
@@ -29,7 +29,7 @@ def new(
     ] = None,
     kubernetes: Annotated[
         str, typer.Option("--kubernetes-version", help="One that `hardway versions` lists")
-    ] = RELEASES[-1].kubernetes,
+    ] = DEFAULT,
     ssh_user: Annotated[str, typer.Option("--ssh-user", help="Login on the machines [default: as ssh has it]")] = "",
     network: Annotated[str, typer.Option("--network", help="bridge, or none for your own")] = "bridge",
     services: Annotated[str, typer.Option("--service-subnet", help="Network of Services")] = "10.96.0.0/16",

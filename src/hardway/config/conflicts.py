@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from hardway.config.document import SourceDocument
+from hardway.config.flags import Flags
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
 
@@ -26,7 +27,7 @@ def problems(sources: Sources) -> Iterator[Problem]:
     about, cluster = sources.documents["ClusterConfiguration"], sources.cluster
     local, networking = cluster.etcd.local, cluster.networking
     masters = sum("control-plane" in node.roles for node in sources.inventory.nodes)
-    components: tuple[tuple[str, tuple[str, ...], Mapping[str, str], Mapping[str, tuple[str, str]]], ...] = (
+    components: tuple[tuple[str, tuple[str, ...], Flags, Mapping[str, tuple[str, str]]], ...] = (
         (
             "apiServer",
             ("apiServer", "extraArgs"),
@@ -55,21 +56,22 @@ def problems(sources: Sources) -> Iterator[Problem]:
     for name, path, given, decided in components:
         yield from _contradictions(about, path, given, decided)
         for flag in PER_NODE.get(name, ()) if masters > 1 else ():
-            if flag in given:
+            if given.get(flag) is not None:
                 yield about.problem(
-                    (*path, flag),
+                    (*path, *given.place(flag)),
                     f"`{flag}` would be the same on {masters} masters",
                     "remove it: each master gets its own",
                 )
 
 
 def _contradictions(
-    about: SourceDocument, path: tuple[str, ...], given: Mapping[str, str], decided: Mapping[str, tuple[str, str]]
+    about: SourceDocument, path: tuple[str, ...], given: Flags, decided: Mapping[str, tuple[str, str]]
 ) -> Iterator[Problem]:
     for flag, (field, value) in decided.items():
-        if flag in given and given[flag] != value:
+        said = given.get(flag)
+        if said is not None and said != value:
             yield about.problem(
-                (*path, flag),
-                f"`{flag}` is `{given[flag]}`, but {field} is `{value}`",
+                (*path, *given.place(flag)),
+                f"`{flag}` is `{said}`, but {field} is `{value}`",
                 "remove the flag, or change both",
             )

@@ -1,7 +1,10 @@
 """From checked documents to the frozen model: defaults as kubeadm's, and all that follows from them. Pure."""
 
 import ipaddress
+import re
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from hardway import versions
 from hardway.config import cluster_configuration, downloads, kube_proxy, kubelet, supply
@@ -9,8 +12,10 @@ from hardway.config import kubeadm as api
 from hardway.config.durations import seconds
 from hardway.config.nodes import nodes, pod_network
 from hardway.config.sources import Sources
+from hardway.features import Features
 from hardway.model import (
     Balancer,
+    Certificates,
     Cluster,
     Component,
     Endpoint,
@@ -21,14 +26,23 @@ from hardway.model import (
     Node,
     Paths,
     Role,
+    authorization_modes,
     freeze_document,
 )
+
+DAY = 24 * 3600
+ADDONS = {"dns": "addon/coredns", "proxy": "addon/kube-proxy"}
+"""Field of ClusterConfiguration to the phase that it disables."""
+NEW_ETCD = (3, 6, 0)
+SEMANTIC = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?P<pre>-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
 def derive(sources: Sources) -> Cluster:
     """The model of checked documents."""
     config, inventory = sources.cluster, sources.inventory
     release = versions.release(config.kubernetes_version)
+    release = replace(release, features=release.features.chosen(config.feature_gates))
+    skipped = _skipped(sources)
     endpoint = _endpoint(config.control_plane_endpoint, sources.init.local_api_endpoint.bind_port)
     networking = Networking(
         tuple(config.networking.service_subnet.split(",")),
@@ -37,7 +51,7 @@ def derive(sources: Sources) -> Cluster:
     )
     members = nodes(sources)
     master = next(node for node in members if node.is_control_plane)
-    proxy = kube_proxy.stored(sources.given("KubeProxyConfiguration"), networking, master.address)
+    proxy = kube_proxy.stored(sources.given("KubeProxyConfiguration"), networking, master.address, release.features)
     return Cluster(
         name=config.cluster_name,
         base_domain=inventory.base_domain,
@@ -55,14 +69,22 @@ def derive(sources: Sources) -> Cluster:
         scheduler=_component(config.scheduler),
         etcd=_etcd(config, release),
         feature_gates=MappingProxyType(dict(config.feature_gates)),
-        skip_phases=tuple(sources.init.skip_phases),
+        certificates=_certificates(config),
+        skip_phases=skipped,
         token_ttl=int(seconds(inventory.token_ttl) or 0),
         approve_serving_certificates=inventory.approve_serving_certificates,
         cluster_configuration=freeze_document(
-            cluster_configuration.stored(sources.given("ClusterConfiguration"), endpoint.url.removeprefix("https://"))
+            cluster_configuration.stored(
+                _normal(sources, release.features),
+                endpoint.url.removeprefix("https://"),
+                release.features.upload_config_api,
+                {name: phase in skipped or "addon" in skipped for name, phase in ADDONS.items()},
+            )
         ),
         kubelet_configuration=freeze_document(
-            kubelet.stored(sources.given("KubeletConfiguration"), networking, config.certificates_dir)
+            kubelet.stored(
+                sources.given("KubeletConfiguration"), networking, config.certificates_dir, release.features
+            )
         ),
         kubelet_configuration_given="KubeletConfiguration" in sources.documents,
         kube_proxy_configuration=freeze_document(proxy),
@@ -116,15 +138,56 @@ def _component(config: api.ControlPlaneComponent, cert_sans: tuple[str, ...] = (
     volumes = tuple(
         HostVolume(v.name, v.host_path, v.mount_path, v.read_only, v.path_type) for v in config.extra_volumes
     )
-    return Component(MappingProxyType(dict(config.extra_args)), volumes, cert_sans)
+    return Component(config.extra_args.pairs, volumes, cert_sans, _envs(config.extra_envs))
+
+
+def _envs(given: list[api.EnvVar]) -> tuple[tuple[str, str], ...]:
+    return tuple((env.name, env.value) for env in given)
+
+
+def _certificates(config: api.ClusterConfiguration) -> Certificates:
+    """The feature gate, where it is named at all, wins over the field (`EncryptionAlgorithmType`)."""
+    ecdsa = config.feature_gates.get("PublicKeysECDSA")
+    algorithm = config.encryption_algorithm if ecdsa is None else "ECDSA-P256" if ecdsa else "RSA-2048"
+    leaf, authority = seconds(config.certificate_validity_period), seconds(config.ca_certificate_validity_period)
+    return Certificates(algorithm, (leaf or 0) / DAY, (authority or 0) / DAY)
+
+
+def _skipped(sources: Sources) -> tuple[str, ...]:
+    """skipPhases, and the addons that ClusterConfiguration disables (kubeadm `app/cmd/init.go`, manageSkippedAddons)."""
+    disabled = {"dns": sources.cluster.dns.disabled, "proxy": sources.cluster.proxy.disabled}
+    return (*sources.init.skip_phases, *(phase for name, phase in ADDONS.items() if disabled[name]))
+
+
+def _normal(sources: Sources, features: Features) -> dict[str, Any]:
+    """ClusterConfiguration as the user wrote it, with what the kubeadm of 1.29 puts into it."""
+    given = sources.given("ClusterConfiguration")
+    if features.authorization_mode_stored:
+        server = given.get("apiServer") or {}
+        args = dict(server.get("extraArgs") or {})
+        args["authorization-mode"] = authorization_modes(args.get("authorization-mode") or "")
+        given["apiServer"] = {**server, "extraArgs": args}
+    return given
 
 
 def _etcd(config: api.ClusterConfiguration, release: versions.Release) -> EtcdLocal:
     local = config.etcd.local
+    tag = local.image_tag or release.etcd_image_tag
     return EtcdLocal(
         local.data_dir,
-        MappingProxyType(dict(local.extra_args)),
+        local.extra_args.pairs,
         tuple(local.server_cert_sans),
         tuple(local.peer_cert_sans),
-        f"{local.image_repository or config.image_repository}/etcd:{local.image_tag or release.etcd_image_tag}",
+        f"{local.image_repository or config.image_repository}/etcd:{tag}",
+        _envs(local.extra_envs),
+        release.features.etcd_final_flags or (release.features.etcd_flags_by_version and _is_new_etcd(tag)),
     )
+
+
+def _is_new_etcd(tag: str) -> bool:
+    """kubeadm reads the image's tag as a semantic version, and compares it with 3.6.0."""
+    found = SEMANTIC.fullmatch(tag)
+    if found is None:
+        return False
+    number = tuple(int(part) for part in found.groups()[:3])
+    return number > NEW_ETCD or (number == NEW_ETCD and not found["pre"])

@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hardway.config.kubeadm import Flags, Strict, Taint, TypeMeta
+from hardway.config.flags import Flags
+from hardway.config.kubeadm import Strict, Taint, TypeMeta
 
 API_VERSION = "hardway.dev/v1alpha1"
 
@@ -21,7 +22,12 @@ class Ssh(Strict):
 
 
 CaDirectory = Literal[
-    "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
 ]
 
 
@@ -50,7 +56,7 @@ class NodeEntry(Strict):
     ssh: Ssh = Field(default_factory=Ssh)
     facts: NodeFacts = Field(default_factory=NodeFacts)
     taints: list[Taint] | None = None
-    kubelet_extra_args: Flags = Field(default_factory=dict)
+    kubelet_extra_args: Flags = Field(default_factory=Flags)
 
 
 class Download(Strict):

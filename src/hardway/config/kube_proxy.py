@@ -1,15 +1,17 @@
 """KubeProxyConfiguration: its fields, and the document that kubeadm stores.
 
-Fields: k8s.io/kube-proxy v0.30.4 `config/v1alpha1/types.go`. Defaults: kubeadm v1.30.4
+Fields: k8s.io/kube-proxy `config/v1alpha1/types.go`, those of all minors. Defaults: kubeadm
 `app/componentconfigs/kubeproxy.go`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from hardway.config.go import marshal, struct
-from hardway.config.shared_fields import CLIENT_CONNECTION, LOGGING
+from hardway.config.go import Struct, marshal, struct
+from hardway.config.shared_fields import CLIENT_CONNECTION, LOGGING, logging, without
+from hardway.features import Features
 from hardway.model import Networking
+from hardway.versions import RELEASES
 
 API_VERSION = "kubeproxy.config.k8s.io/v1alpha1"
 KUBECONFIG = "/var/lib/kube-proxy/kubeconfig.conf"
@@ -23,7 +25,7 @@ FIELDS = struct(
     Logging: logging
     str: hostnameOverride! bindAddress! healthzBindAddress! metricsBindAddress!
         showHiddenMetricsForVersion! mode! detectLocalMode! clusterCIDR! portRange!
-    bool: bindAddressHardFail! enableProfiling!
+    bool: bindAddressHardFail! enableProfiling! windowsRunAsService
     IPTables: iptables
     IPVS: ipvs
     NFTables: nftables
@@ -61,17 +63,29 @@ FIELDS = struct(
 )
 
 
-def stored(given: Mapping[str, Any], networking: Networking, advertise_address: str) -> dict[str, Any]:
+ADDED = frozenset().union(*(release.features.kube_proxy_fields for release in RELEASES))
+"""Fields that some minor knows and an older one does not."""
+
+
+def fields(features: Features) -> Struct:
+    """Those that the kube-proxy of a minor knows."""
+    return without(FIELDS, ADDED - features.kube_proxy_fields, logging(features))
+
+
+def stored(
+    given: Mapping[str, Any], networking: Networking, advertise_address: str, features: Features
+) -> dict[str, Any]:
     """KubeProxyConfiguration as kubeadm stores it; `advertise_address` is the first master's."""
     connection = given.get("clientConnection") or {}
     return marshal(
-        FIELDS,
+        fields(features),
         {
             **given,
             "apiVersion": API_VERSION,
             "kind": "KubeProxyConfiguration",
             "bindAddress": given.get("bindAddress") or ("::" if ":" in advertise_address else "0.0.0.0"),
             "clusterCIDR": given.get("clusterCIDR") or ",".join(networking.pod_subnets),
+            "mode": given.get("mode") or features.kube_proxy_mode,
             "clientConnection": {**connection, "kubeconfig": connection.get("kubeconfig") or KUBECONFIG},
         },
     )

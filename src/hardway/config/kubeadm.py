@@ -1,9 +1,14 @@
-"""Mirrors of kubeadm's documents (kubeadm.k8s.io/v1beta3, `app/apis/kubeadm/v1beta3/{types,defaults}.go`)."""
+"""Mirrors of kubeadm's documents (`app/apis/kubeadm/{v1beta3,v1beta4}/{types,defaults}.go`).
 
-from typing import Annotated, Any
+They have the fields of both API versions; `config.api_versions` tells those of the wrong one.
+"""
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from hardway.config.flags import Flags
 
 
 class Strict(BaseModel):
@@ -30,14 +35,6 @@ class TypeMeta(Strict):
     kind: str
 
 
-def _nothing_is_empty(value: Any) -> Any:
-    return {key: "" if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
-
-
-Flags = Annotated[dict[str, str], BeforeValidator(_nothing_is_empty)]
-"""Flags of a component without their dashes."""
-
-
 class ImageMeta(Strict):
     """Another place for an image."""
 
@@ -55,11 +52,31 @@ class HostPathMount(Strict):
     path_type: str = ""
 
 
+class EnvVar(Strict):
+    """A variable of a container."""
+
+    name: str
+    value: str = ""
+
+
+class Dns(ImageMeta):
+    """dns."""
+
+    disabled: bool = False
+
+
+class Proxy(Strict):
+    """proxy."""
+
+    disabled: bool = False
+
+
 class ControlPlaneComponent(Strict):
     """controllerManager and scheduler."""
 
-    extra_args: Flags = Field(default_factory=dict)
+    extra_args: Flags = Field(default_factory=Flags)
     extra_volumes: list[HostPathMount] = Field(default_factory=list)
+    extra_envs: list[EnvVar] = Field(default_factory=list)
 
 
 class ApiServer(ControlPlaneComponent):
@@ -73,7 +90,8 @@ class LocalEtcd(ImageMeta):
     """etcd.local."""
 
     data_dir: str = "/var/lib/etcd"
-    extra_args: Flags = Field(default_factory=dict)
+    extra_args: Flags = Field(default_factory=Flags)
+    extra_envs: list[EnvVar] = Field(default_factory=list)
     server_cert_sans: list[str] = Field(default_factory=list, alias="serverCertSANs")
     peer_cert_sans: list[str] = Field(default_factory=list, alias="peerCertSANs")
 
@@ -103,10 +121,14 @@ class ClusterConfiguration(TypeMeta):
     api_server: ApiServer = Field(default_factory=ApiServer)
     controller_manager: ControlPlaneComponent = Field(default_factory=ControlPlaneComponent)
     scheduler: ControlPlaneComponent = Field(default_factory=ControlPlaneComponent)
-    dns: ImageMeta = Field(default_factory=ImageMeta)
+    dns: Dns = Field(default_factory=Dns)
+    proxy: Proxy = Field(default_factory=Proxy)
     certificates_dir: str = "/etc/kubernetes/pki"
     image_repository: str = "registry.k8s.io"
     feature_gates: dict[str, bool] = Field(default_factory=dict)
+    encryption_algorithm: str = "RSA-2048"
+    certificate_validity_period: str = "8760h0m0s"
+    ca_certificate_validity_period: str = "87600h0m0s"
 
 
 class Taint(Strict):
@@ -123,9 +145,22 @@ class NodeRegistration(Strict):
     name: str = ""
     cri_socket: str = "unix:///var/run/containerd/containerd.sock"
     taints: list[Taint] | None = None
-    kubelet_extra_args: Flags = Field(default_factory=dict)
+    kubelet_extra_args: Flags = Field(default_factory=Flags)
     ignore_preflight_errors: list[str] = Field(default_factory=list)
     image_pull_policy: str = "IfNotPresent"
+    image_pull_serial: bool = True
+
+
+class Timeouts(Strict):
+    """timeouts. The first is that of startup probes; the others are kubeadm's own patience, here each step has its own."""
+
+    control_plane_component_health_check: str = "4m0s"
+    kubelet_health_check: str = "4m0s"
+    kubernetes_api_call: str = Field(default="1m0s", alias="kubernetesAPICall")
+    etcd_api_call: str = Field(default="2m0s", alias="etcdAPICall")
+    tls_bootstrap: str = Field(default="5m0s", alias="tlsBootstrap")
+    discovery: str = "5m0s"
+    upgrade_manifests: str = "5m0s"
 
 
 class ApiEndpoint(Strict):
@@ -159,6 +194,7 @@ class InitConfiguration(TypeMeta):
     local_api_endpoint: ApiEndpoint = Field(default_factory=ApiEndpoint, alias="localAPIEndpoint")
     certificate_key: str = ""
     skip_phases: list[str] = Field(default_factory=list)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
 
 
 class JoinControlPlane(Strict):
@@ -193,9 +229,12 @@ class JoinConfiguration(TypeMeta):
     discovery: Discovery = Field(default_factory=Discovery)
     control_plane: JoinControlPlane | None = None
     skip_phases: list[str] = Field(default_factory=list)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
 
 
 UNSUPPORTED = {
+    "dryRun": "`hardway plan` shows what would be done",
+    "valueFrom": "a static pod can read no objects of the API: write the `value`",
     "external": "this version of hardway builds etcd on the masters (etcd.local)",
     "patches": "hardway has no patches: say it with extraArgs, extraVolumes or the component's configuration",
     "file": "hardway finds the cluster with a token of its own (discovery.bootstrapToken)",

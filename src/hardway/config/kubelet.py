@@ -1,14 +1,16 @@
 """KubeletConfiguration: its fields, and the document that kubeadm stores.
 
-Fields: k8s.io/kubelet v0.30.4 `config/v1beta1/types.go`. Defaults: kubeadm v1.30.4 `app/componentconfigs/kubelet.go`.
+Fields: k8s.io/kubelet `config/v1beta1/types.go`, those of all minors. Defaults: kubeadm `app/componentconfigs/kubelet.go`.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from hardway.config.go import marshal, struct
-from hardway.config.shared_fields import LOGGING, TRACING
+from hardway.config.go import Struct, marshal, struct
+from hardway.config.shared_fields import LOGGING, TRACING, logging, without
+from hardway.features import Features
 from hardway.model import Networking
+from hardway.versions import RELEASES
 
 API_VERSION = "kubelet.config.k8s.io/v1beta1"
 MANIFESTS = "/etc/kubernetes/manifests"
@@ -19,7 +21,7 @@ FIELDS = struct(
     *bool: enableServer enableDebuggingHandlers cgroupsPerQOS cpuCFSQuota serializeImagePulls
         enableControllerAttachDetach makeIPTablesUtilChains failSwapOn enableSystemLogHandler
         enableSystemLogQuery enableProfilingHandler enableDebugFlagsHandler seccompDefault registerNode
-        localStorageCapacityIsolation
+        localStorageCapacityIsolation failCgroupV1 singleProcessOOMKill mergeDefaultEvictionSettings
     bool: rotateCertificates serverTLSBootstrap enableContentionProfiling runOnce protectKernelDefaults
         kernelMemcgNotification
     str: staticPodPath podLogsDir staticPodURL address tlsCertFile tlsPrivateKeyFile tlsMinVersion
@@ -28,6 +30,7 @@ FIELDS = struct(
         podCIDR contentType containerLogMaxSize configMapAndSecretChangeDetectionStrategy
         reservedSystemCPUs showHiddenMetricsForVersion systemReservedCgroup kubeReservedCgroup
         volumePluginDir providerID containerRuntimeEndpoint! imageServiceEndpoint
+        imagePullCredentialsVerificationPolicy memoryReservationPolicy
     *str: resolvConf
     duration: syncFrequency fileCheckFrequency httpCheckFrequency streamingConnectionIdleTimeout
         nodeStatusUpdateFrequency nodeStatusReportFrequency imageMinimumGCAge imageMaximumGCAge
@@ -43,13 +46,17 @@ FIELDS = struct(
     *int64: podPidsLimit
     *float64: memoryThrottlingFactor
     [str]: tlsCipherSuites clusterDNS enforceNodeAllocatable allowedUnsafeSysctls
+        preloadedImagesVerificationAllowlist
+    [int32]: tlsCurvePreferences
     {str}: cpuManagerPolicyOptions topologyManagerPolicyOptions qosReserved evictionHard evictionSoft
-        evictionSoftGracePeriod evictionMinimumReclaim systemReserved kubeReserved
+        evictionSoftGracePeriod evictionMinimumReclaim systemReserved kubeReserved defaultPodSysctls
     {[str]}: staticPodURLHeader
     {bool}: featureGates
     Authentication: authentication
     Authorization: authorization
     MemorySwap: memorySwap
+    CrashLoopBackOff: crashLoopBackOff
+    *UserNamespaces: userNamespaces
     Logging: logging
     *Tracing: tracing
     [GracePeriod]: shutdownGracePeriodByPodPriority
@@ -66,6 +73,8 @@ FIELDS = struct(
         "str: mode Webhook: webhook", Webhook=struct("duration: cacheAuthorizedTTL cacheUnauthorizedTTL")
     ),
     MemorySwap=struct("str: swapBehavior"),
+    CrashLoopBackOff=struct("*duration: maxContainerRestartPeriod"),
+    UserNamespaces=struct("*int64: idsPerPod"),
     Logging=LOGGING,
     Tracing=TRACING,
     GracePeriod=struct("int32: priority! int64: shutdownGracePeriodSeconds!"),
@@ -74,13 +83,22 @@ FIELDS = struct(
 )
 
 
-def stored(given: Mapping[str, Any], networking: Networking, pki: str) -> dict[str, Any]:
+ADDED = frozenset().union(*(release.features.kubelet_fields for release in RELEASES))
+"""Fields that some minor knows and an older one does not."""
+
+
+def fields(features: Features) -> Struct:
+    """Those that the kubelet of a minor knows."""
+    return without(FIELDS, ADDED - features.kubelet_fields, logging(features))
+
+
+def stored(given: Mapping[str, Any], networking: Networking, pki: str, features: Features) -> dict[str, Any]:
     """KubeletConfiguration as kubeadm stores it (but for resolvConf, which depends on the machine)."""
     authentication = _part(given, "authentication")
     authorization = _part(given, "authorization")
     x509, webhook, anonymous = (_part(authentication, name) for name in ("x509", "webhook", "anonymous"))
     return marshal(
-        FIELDS,
+        fields(features),
         {
             **given,
             "apiVersion": API_VERSION,

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from hardway import versions
 from hardway.config import (
+    api_versions,
     attachments,
     balancers,
     conflicts,
@@ -25,8 +27,9 @@ from hardway.config.inventory import API_VERSION, Inventory
 from hardway.config.mirror import validate
 from hardway.config.problems import InvalidConfiguration, Problem
 from hardway.config.sources import Sources
+from hardway.features import Features
 from hardway.model import Cluster
-from hardway.versions import RELEASES, Release, supported
+from hardway.versions import Release
 
 MIRRORS: dict[str, type[api.TypeMeta]] = {
     "InitConfiguration": api.InitConfiguration,
@@ -35,8 +38,8 @@ MIRRORS: dict[str, type[api.TypeMeta]] = {
     "Inventory": Inventory,
 }
 COMPONENTS = {
-    "KubeletConfiguration": (kubelet.API_VERSION, kubelet.FIELDS),
-    "KubeProxyConfiguration": (kube_proxy.API_VERSION, kube_proxy.FIELDS),
+    "KubeletConfiguration": (kubelet.API_VERSION, kubelet.fields),
+    "KubeProxyConfiguration": (kube_proxy.API_VERSION, kube_proxy.fields),
 }
 KINDS = (*MIRRORS, *COMPONENTS)
 REQUIRED = ("ClusterConfiguration", "Inventory")
@@ -106,41 +109,43 @@ def _sort_out(documents: list[SourceDocument]) -> Iterator[Problem]:
 def _release(documents: list[SourceDocument]) -> Release | None:
     """The release that ClusterConfiguration asks for."""
     wanted = next((d.value.get("kubernetesVersion") for d in documents if d.kind == "ClusterConfiguration"), None)
-    return next((release for release in RELEASES if release.kubernetes == wanted), None)
+    return versions.find(str(wanted))
 
 
 def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem]:
     """Each document for itself."""
     release = _release(documents)
+    features = (release or versions.release(versions.DEFAULT)).features
     for document in documents:
-        version = _version_problem(document, release)
+        version = _version_problem(document, features)
         if version is not None:
             yield version
         elif document.kind in COMPONENTS:
             sources.documents[document.kind] = document
-            for path, message, hint in go.wrong(COMPONENTS[document.kind][1], document.value):
+            for path, message, hint in go.wrong(COMPONENTS[document.kind][1](features), document.value):
                 yield document.problem(path, message, hint)
         elif document.kind in MIRRORS:
             sources.documents[document.kind] = document
             parsed, found = validate(document, MIRRORS[document.kind])
             yield from found
+            yield from api_versions.problems(document)
             if parsed is not None:
                 sources.parsed[document.kind] = parsed
         if document.kind == "ClusterConfiguration" and release is None:
             yield document.problem(
                 ("kubernetesVersion",),
                 f"Kubernetes `{document.value.get('kubernetesVersion')}` is not supported",
-                f"supported: {', '.join(supported())}",
+                f"supported: {', '.join(versions.supported())}",
             )
 
 
-def _version_problem(document: SourceDocument, release: Release | None) -> Problem | None:
+def _version_problem(document: SourceDocument, features: Features) -> Problem | None:
     if document.kind in COMPONENTS or document.kind == "Inventory":
         known = COMPONENTS[document.kind][0] if document.kind in COMPONENTS else API_VERSION
         if document.api_version != known:
             return document.problem(("apiVersion",), f"must be `{known}`, not `{document.api_version}`")
     elif document.kind in MIRRORS:
-        readable = (release or RELEASES[-1]).features.config_apis
+        readable = features.config_apis
         if document.api_version not in readable:
             return document.problem(
                 ("apiVersion",),

@@ -4,6 +4,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from hardway.config import flags
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
 from hardway.config.go import Path, did_you_mean
@@ -31,7 +32,7 @@ def validate(document: SourceDocument, model: type[Model]) -> tuple[Model | None
 
 
 def _problem(document: SourceDocument, model: type[BaseModel], detail: dict[str, Any]) -> Problem:
-    path: Path = tuple(detail["loc"])
+    path: Path = tuple(part for part in detail["loc"] if part not in (flags.MAP, flags.LIST))
     kind, given, context = detail["type"], detail["input"], detail.get("ctx") or {}
     if path[-1:] and path[-1] in SECRET_FIELDS:
         given = "..."

@@ -131,9 +131,9 @@ def _node_masks(sources: Sources, pods: tuple[IpNetwork, ...]) -> Iterator[Probl
         return
     for network in pods:
         flag = NODE_MASK_FLAG[network.version]
-        text = flags.get(flag, "") or str(NODE_MASK[network.version])
+        text = flags.get(flag) or str(NODE_MASK[network.version])
         if not text.isdecimal():
-            yield about.problem(("controllerManager", "extraArgs", flag), f"`{text}` is not a number")
+            yield about.problem(("controllerManager", "extraArgs", *flags.place(flag)), f"`{text}` is not a number")
         elif not 0 <= int(text) - network.prefixlen <= MAX_NODE_MASK_DIFFERENCE:
             yield about.problem(
                 PODS,

@@ -3,10 +3,13 @@
 import ipaddress
 
 from hardway.config import kubeadm as api
+from hardway.config.durations import seconds
+from hardway.config.flags import Flags
 from hardway.config.inventory import NodeEntry
 from hardway.config.machines import POD_PREFIX
 from hardway.config.sources import Sources
-from hardway.model import Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.model import Args, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.versions import release
 
 
 def nodes(sources: Sources) -> tuple[Node, ...]:
@@ -53,10 +56,11 @@ def _node(sources: Sources, entry: NodeEntry, pod_cidr: str) -> Node:
         address=str(ipaddress.ip_address(entry.address)),
         roles=frozenset(Role(role) for role in entry.roles),
         bind_port=endpoint.bind_port if endpoint else 6443,
+        startup_seconds=_startup_seconds(sources, first=first),
         pod_cidr=pod_cidr,
         registration=Registration(
             _socket(registration),
-            tuple(sorted({**registration.kubelet_extra_args, **entry.kubelet_extra_args}.items())),
+            _kubelet_args(registration.kubelet_extra_args, entry.kubelet_extra_args),
             None if taints is None else tuple(Taint(t.key, t.effect, t.value) for t in taints),
             tuple(registration.ignore_preflight_errors),
             registration.image_pull_policy,
@@ -77,6 +81,22 @@ def _node(sources: Sources, entry: NodeEntry, pod_cidr: str) -> Node:
             interface=entry.facts.interface,
         ),
     )
+
+
+def _kubelet_args(shared: Flags, own: Flags) -> Args:
+    """The Inventory's win over those of kubeadm's document. A map is sorted, as kubeadm sorts it."""
+    kept = [pair for pair in shared.pairs if own.get(pair[0]) is None]
+    merged = (*kept, *own.pairs)
+    return merged if shared.listed or own.listed else tuple(sorted(merged))
+
+
+def _startup_seconds(sources: Sources, *, first: bool) -> float:
+    """v1beta4 says it for each kind of node; the kubeadm of 1.29 took what v1beta3 says for all."""
+    found = release(sources.cluster.kubernetes_version)
+    if found.features.configured_startup_time:
+        return seconds(sources.cluster.api_server.timeout_for_control_plane) or 0
+    timeouts = sources.init.timeouts if first else sources.join.timeouts
+    return seconds(timeouts.control_plane_component_health_check) or 0
 
 
 def _socket(registration: api.NodeRegistration) -> str:

@@ -4,16 +4,19 @@ Source: kubeadm v1.30.4 `app/apis/kubeadm/validation/validation.go`, `app/featur
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from hardway import versions
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
 from hardway.config.durations import nanoseconds
+from hardway.config.flags import Flags
 from hardway.config.go import Path, did_you_mean
 from hardway.config.machines import is_dns_name
 from hardway.config.networks import address
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
+from hardway.versions import Release
 
 TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 CERTIFICATE_KEY = re.compile(r"[0-9a-fA-F]{64}")
@@ -23,20 +26,18 @@ _HOST = (
 )
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"(?:{_HOST}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*|{_HOST}(?::[0-9]+)?")
-FEATURES = {
-    "EtcdLearnerMode": True,
-    "PublicKeysECDSA": False,
-    "RootlessControlPlane": False,
-    "UpgradeAddonsBeforeControlPlane": False,
-    "WaitForAllControlPlaneComponents": False,
-}
-"""kubeadm's feature gates with their defaults; what is built here is the default of each."""
 INSTEAD = {
     "RootlessControlPlane": "remove it: static pods run as root here, as kubeadm's do by default",
-    "PublicKeysECDSA": "remove it: keys are RSA here, as kubeadm's are by default",
 }
-NEUTRAL_FEATURES = ("UpgradeAddonsBeforeControlPlane", "WaitForAllControlPlaneComponents")
-"""Both settings lead to the same files and objects."""
+BUILT = (
+    # Both settings lead to the same files and objects.
+    "UpgradeAddonsBeforeControlPlane",
+    "WaitForAllControlPlaneComponents",
+    "ControlPlaneKubeletLocalMode",
+    "NodeLocalCRISocket",
+    "PublicKeysECDSA",
+)
+"""Feature gates that can be set here; of the others only the default is built."""
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 SKIPPABLE = ("addon", "addon/coredns", "addon/kube-proxy", "show-join-command")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -91,16 +92,42 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
     yield from _flags(about, ("etcd", "local", "extraArgs"), local.extra_args)
     if nanoseconds(cluster.api_server.timeout_for_control_plane) is None:
         yield about.problem(("apiServer", "timeoutForControlPlane"), "not a duration", "for example 4m0s")
+    release = versions.find(cluster.kubernetes_version)
+    if release is not None:
+        yield from _gates(about, cluster, release)
+        yield from _certificates(about, cluster, release)
+
+
+def _gates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
+    gates = release.features.gates
     for name, enabled in cluster.feature_gates.items():
-        path = ("featureGates", name)
-        if name not in FEATURES:
-            yield about.problem(path, f"unknown feature gate `{name}`", did_you_mean(name, FEATURES))
-        elif enabled != FEATURES[name] and name not in NEUTRAL_FEATURES:
+        path, gate = ("featureGates", name), gates.get(name)
+        if gate is None:
+            yield about.problem(path, f"unknown feature gate `{name}`", did_you_mean(name, gates))
+        elif enabled != gate.default and gate.locked:
+            yield about.problem(
+                path, f"{name} is always {str(gate.default).lower()} in Kubernetes {release.minor}", "remove it"
+            )
+        elif enabled != gate.default and name not in BUILT:
             yield about.problem(
                 path,
-                f"hardway builds clusters with {name}={str(FEATURES[name]).lower()} only",
+                f"hardway builds clusters with {name}={str(gate.default).lower()} only",
                 INSTEAD.get(name, "remove it: that is its default"),
             )
+
+
+def _certificates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
+    known = release.features.key_algorithms
+    if cluster.encryption_algorithm not in known:
+        yield about.problem(
+            ("encryptionAlgorithm",), f"must be one of {', '.join(known)}, not `{cluster.encryption_algorithm}`"
+        )
+    for name, text in (
+        ("certificateValidityPeriod", cluster.certificate_validity_period),
+        ("caCertificateValidityPeriod", cluster.ca_certificate_validity_period),
+    ):
+        if (nanoseconds(text) or 0) < 1_000_000_000:
+            yield about.problem((name,), f"`{text}` is not a duration of a second or more", "for example 8760h0m0s")
 
 
 def is_endpoint(text: str) -> bool:
@@ -124,20 +151,27 @@ def _sans(about: SourceDocument, path: Path, names: list[str]) -> Iterator[Probl
             yield about.problem((*path, number), f"`{name}` is neither a DNS name nor an IP address")
 
 
-def _flags(about: SourceDocument, path: Path, flags: Mapping[str, str]) -> Iterator[Problem]:
-    for name in flags:
+def _flags(about: SourceDocument, path: Path, flags: Flags) -> Iterator[Problem]:
+    for place, name in flags.names():
         if not name:
             yield about.problem(path, "a flag has no name")
         elif name.startswith("-") or "=" in name or any(letter.isspace() for letter in name):
             yield about.problem(
-                (*path, name),
+                (*path, *place),
                 f"`{name}` is not the name of a flag",
                 "write it without dashes, its value behind the colon",
             )
 
 
+def _timeouts(about: SourceDocument, timeouts: api.Timeouts) -> Iterator[Problem]:
+    for name, text in timeouts.model_dump(by_alias=True).items():
+        if (nanoseconds(text) or 0) <= 0:
+            yield about.problem(("timeouts", name), f"`{text}` is not a duration", "for example 4m0s")
+
+
 def _init(sources: Sources, about: SourceDocument, init: api.InitConfiguration) -> Iterator[Problem]:
     yield from _registration(about, init.node_registration)
+    yield from _timeouts(about, init.timeouts)
     first = sources.first_master
     if first is not None:
         name, where = init.node_registration.name, init.local_api_endpoint.advertise_address
@@ -167,6 +201,7 @@ def _init(sources: Sources, about: SourceDocument, init: api.InitConfiguration) 
 
 def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) -> Iterator[Problem]:
     yield from _registration(about, join.node_registration)
+    yield from _timeouts(about, join.timeouts)
     first, name = sources.first_master, join.node_registration.name
     joining = {sources.full_name(node.name) for node in sources.inventory.nodes if node is not first}
     if name and sources.full_name(name) not in joining:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hardway.config.inventory import API_VERSION
 from hardway.steps import yaml
-from hardway.versions import RELEASES, release
+from hardway.versions import DEFAULT, release
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Answers:
     """Short name to address."""
     workers: Mapping[str, str]
     balancers: Mapping[str, str]
-    kubernetes: str = RELEASES[-1].kubernetes
+    kubernetes: str = DEFAULT
     ssh_user: str = ""
     network: str = "bridge"
     """`bridge` or `none`, as network.kind of the Inventory."""

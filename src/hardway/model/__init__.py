@@ -3,6 +3,7 @@
 from hardway.model.cluster import (
     Args,
     Balancer,
+    Certificates,
     Cluster,
     Component,
     Endpoint,
@@ -11,6 +12,8 @@ from hardway.model.cluster import (
     Network,
     Networking,
     Paths,
+    argument,
+    authorization_modes,
 )
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
@@ -20,6 +23,7 @@ __all__ = [
     "CA_DIRECTORIES",
     "Args",
     "Balancer",
+    "Certificates",
     "Cluster",
     "Component",
     "Document",
@@ -41,6 +45,8 @@ __all__ = [
     "Ssh",
     "Taint",
     "Value",
+    "argument",
+    "authorization_modes",
     "freeze",
     "freeze_document",
     "thaw",

@@ -65,22 +65,45 @@ class HostVolume:
     path_type: str = ""
 
 
-Args = Mapping[str, str]
+Args = tuple[tuple[str, str], ...]
+"""Flags without their dashes, with their values; a flag may stand there several times."""
 
 
-def no_args() -> Args:
-    """An empty map of flags, for defaults."""
-    return MappingProxyType({})
+def argument(args: Args, name: str, default: str = "") -> str:
+    """Value of a flag: the last one counts, as for kubeadm (`GetArgValue`)."""
+    return next((value for key, value in reversed(args) if key == name), default)
+
+
+AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
+
+
+def authorization_modes(asked: str) -> str:
+    """Those of the asked modes that kubeadm knows, or its default (`getAuthzModes`)."""
+    return ",".join(mode for mode in asked.split(",") if mode in AUTHORIZATION_MODES) or "Node,RBAC"
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """What the configuration says of all keys and certificates."""
+
+    algorithm: str = "RSA-2048"
+    """encryptionAlgorithm."""
+    days: float = 365
+    """certificateValidityPeriod: from when it is made."""
+    ca_days: float = 3650
+    """caCertificateValidityPeriod."""
 
 
 @dataclass(frozen=True)
 class Component:
     """apiServer, controllerManager or scheduler of ClusterConfiguration."""
 
-    extra_args: Args = field(default_factory=no_args)
+    extra_args: Args = ()
     extra_volumes: tuple[HostVolume, ...] = ()
     cert_sans: tuple[str, ...] = ()
     """apiServer only."""
+    extra_envs: tuple[tuple[str, str], ...] = ()
+    """Variables of the container."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +111,15 @@ class EtcdLocal:
     """etcd.local of ClusterConfiguration."""
 
     data_dir: str = "/var/lib/etcd"
-    extra_args: Args = field(default_factory=no_args)
+    extra_args: Args = ()
     server_cert_sans: tuple[str, ...] = ()
     peer_cert_sans: tuple[str, ...] = ()
     image: str = ""
     """Full image reference."""
+    extra_envs: tuple[tuple[str, str], ...] = ()
+    """Variables of the container."""
+    final_flags: bool = False
+    """It knows flags by their final names, which once were experimental (etcd 3.6)."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +164,7 @@ class Cluster:
     controller_manager: Component = field(default_factory=Component)
     scheduler: Component = field(default_factory=Component)
     etcd: EtcdLocal = field(default_factory=EtcdLocal)
+    certificates: Certificates = field(default_factory=Certificates)
     feature_gates: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     skip_phases: tuple[str, ...] = ()
     """kubeadm's phase paths that are left out, e.g. `addon` or `addon/kube-proxy`."""

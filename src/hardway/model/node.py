@@ -24,9 +24,11 @@ CA_DIRECTORIES = (
     "/etc/ca-certificates",
     "/usr/share/ca-certificates",
     "/usr/local/share/ca-certificates",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
 )
-"""Host directories that kubeadm mounts into the control plane only where they exist
-(kubeadm `app/phases/controlplane/volumes.go`)."""
+"""Host directories that one minor of kubeadm or another mounts into the control plane where they exist
+(kubeadm `app/phases/controlplane/volumes.go`); which of them, its features say."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Node:
     roles: frozenset[Role]
     bind_port: int = 6443
     """Port of this node's own kube-apiserver."""
+    startup_seconds: float = 240
+    """How long startup probes of this node's static pods are patient (timeouts.controlPlaneComponentHealthCheck)."""
     pod_cidr: str = ""
     """Pod network of this node where the network chapter is `bridge`."""
     registration: Registration = field(default_factory=Registration)

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hardway.model.cluster import Cluster
+from hardway.model.cluster import Cluster, argument
 from hardway.model.node import Node, Role
 from hardway.model.value import Document
 
@@ -98,15 +98,15 @@ def _control_plane(cluster: Cluster, node: Node) -> Iterator[Port]:
     yield Port(node.bind_port, "kube-apiserver", "the API", ALL, "users of the API")
     yield Port(ETCD_CLIENT, "etcd", "clients: API servers, etcdctl, joining masters", MASTERS)
     yield Port(ETCD_PEER, "etcd", "members among each other", MASTERS)
-    metrics = cluster.etcd.extra_args.get("listen-metrics-urls", f"http://127.0.0.1:{ETCD_METRICS}")
+    metrics = argument(cluster.etcd.extra_args, "listen-metrics-urls", f"http://127.0.0.1:{ETCD_METRICS}")
     for number, local in _listeners(metrics.split(","), ETCD_METRICS):
         yield Port(number, "etcd", "metrics and health, without TLS", is_local=local, outside=_scrapers(local))
     for name, component, number in (
         ("kube-controller-manager", cluster.controller_manager, CONTROLLER_MANAGER),
         ("kube-scheduler", cluster.scheduler, SCHEDULER),
     ):
-        local = _is_loopback(component.extra_args.get("bind-address", "127.0.0.1"))
-        given = component.extra_args.get("secure-port", "")
+        local = _is_loopback(argument(component.extra_args, "bind-address", "127.0.0.1"))
+        given = argument(component.extra_args, "secure-port")
         if port := int(given) if given.isdecimal() else number:
             yield Port(port, name, "metrics and health", is_local=local, outside=_scrapers(local))
 
@@ -127,7 +127,7 @@ def _kubernetes(cluster: Cluster) -> Iterator[Port]:
             given = f"tcp://{proxy.get(field) or fallback}"
             for number, local in _listeners([given], urlsplit(f"tcp://{fallback}").port or 0):
                 yield Port(number, "kube-proxy", purpose, is_local=local, outside="" if local else outside)
-    first, _, last = cluster.api_server.extra_args.get("service-node-port-range", NODE_PORTS).partition("-")
+    first, _, last = argument(cluster.api_server.extra_args, "service-node-port-range", NODE_PORTS).partition("-")
     if first.isdigit() and last.isdigit():
         yield Port(int(first), "Services", "type NodePort", outside="users of such Services", last=int(last))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from hardway.features import V1BETA3
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
 
@@ -34,6 +35,7 @@ def as_joined(documents: Documents, node: Node) -> str:
         "apiVersion": join.get("apiVersion"),
         "nodeRegistration": join.get("nodeRegistration"),
         "localAPIEndpoint": endpoint,
+        **({"timeouts": join["timeouts"]} if join.get("timeouts") else {}),
     }
     return dump_all([_init(documents, node, source), *others])
 
@@ -49,17 +51,21 @@ def _of_kind(documents: Documents, kind: str) -> dict[str, Any]:
 
 def _init(documents: Documents, node: Node, source: dict[str, Any]) -> dict[str, Any]:
     cluster = _of_kind(documents, "ClusterConfiguration")
+    api = source.get("apiVersion") or cluster["apiVersion"]
     registration = dict(source.get("nodeRegistration") or {})
     registration["name"] = node.name
     if node.registration.kubelet_extra_args:
-        registration["kubeletExtraArgs"] = dict(node.registration.kubelet_extra_args)
+        args = node.registration.kubelet_extra_args
+        registration["kubeletExtraArgs"] = (
+            dict(args) if api == V1BETA3 else [{"name": name, "value": value} for name, value in args]
+        )
     if node.registration.taints is not None:
         registration["taints"] = [
             {"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in node.registration.taints
         ]
     return {
         **source,
-        "apiVersion": source.get("apiVersion") or cluster["apiVersion"],
+        "apiVersion": api,
         "kind": "InitConfiguration",
         "nodeRegistration": registration,
         "localAPIEndpoint": {**(source.get("localAPIEndpoint") or {}), "advertiseAddress": node.address},

@@ -37,7 +37,12 @@ class CertSpec:
     ip_addresses: tuple[str, ...] = ()
     ca_certificate: str = ""
     ca_key: str = ""
-    days: int = 365
+    days: float = 365
+    """How long it is valid from when it is made."""
+    begins_with_ca: bool = True
+    """A leaf begins when its CA begins; else five minutes before it is made, as a CA always does."""
+    algorithm: str = "RSA-2048"
+    """Of its key, as kubeadm's encryptionAlgorithm has it."""
 
     @property
     def is_ca(self) -> bool:
@@ -52,14 +57,12 @@ class KeyPairSpec:
     purpose: str
     private_key: str
     public_key: str
+    algorithm: str = "RSA-2048"
 
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 """RFC 1123 subdomain, with a wildcard as its first label if need be."""
-
-CA_DAYS = 3650
-"""Life of a CA, as kubeadm's CACertificateValidity."""
 
 
 def ca(cluster: Cluster, name: str) -> CertSpec:
@@ -78,7 +81,8 @@ def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
             f"{pki}/{file}.key",
             common_name,
             dns_names=(common_name,),
-            days=CA_DAYS,
+            days=cluster.certificates.ca_days,
+            algorithm=cluster.certificates.algorithm,
         )
         for name, file, common_name, purpose in (
             ("ca", "ca", "kubernetes", "signs everything that talks to the API"),
@@ -90,7 +94,7 @@ def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
 
 def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
     """The certificates of one master, each signed by one of the CAs."""
-    networking, pki = cluster.networking, cluster.paths.pki
+    networking, pki, features = cluster.networking, cluster.paths.pki, cluster.release.features
     by_name = {spec.name: spec for spec in authorities(cluster)}
     apiserver = _alternate_names(
         (
@@ -133,6 +137,9 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             names[1],
             by_name[signer].certificate,
             by_name[signer].key,
+            cluster.certificates.days,
+            features.leaves_begin_with_ca,
+            cluster.certificates.algorithm,
         )
 
     return (
@@ -152,7 +159,7 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             "the API server shows it to kubelets",
             "kube-apiserver-kubelet-client",
             (client,),
-            organizations=("kubeadm:cluster-admins",),
+            organizations=("kubeadm:cluster-admins",) if features.kubelet_client_is_admin else (),
         ),
         leaf(
             "front-proxy-client",
@@ -208,7 +215,8 @@ def certificates(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
 def service_account_key(cluster: Cluster) -> KeyPairSpec:
     """The key pair of article chapter 14."""
     pki = cluster.paths.pki
-    return KeyPairSpec("sa", "signs the tokens of ServiceAccounts", f"{pki}/sa.key", f"{pki}/sa.pub")
+    algorithm = cluster.certificates.algorithm
+    return KeyPairSpec("sa", "signs the tokens of ServiceAccounts", f"{pki}/sa.key", f"{pki}/sa.pub", algorithm)
 
 
 def _alternate_names(names: Iterable[str], addresses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -27,7 +27,10 @@ class KubeconfigSpec:
     ca_certificate: str
     ca_key: str
     organizations: tuple[str, ...] = ()
-    days: int = 365
+    days: float = 365
+    algorithm: str = "RSA-2048"
+    empty_preferences: bool = True
+    """The file says `preferences: {}`."""
     rotated: str = ""
     """PEM file that takes the embedded certificate's and key's place later (kubelet-finalize); empty: none."""
 
@@ -64,7 +67,10 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
             issuer.certificate,
             issuer.key,
             organizations,
-            rotated=rotated,
+            cluster.certificates.days,
+            cluster.certificates.algorithm,
+            cluster.release.features.empty_values_written,
+            rotated,
         )
 
     admin = spec(
@@ -88,7 +94,7 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
         spec(
             "kubelet",
             "for the first master's kubelet; the others get theirs by TLS bootstrap",
-            everywhere,
+            here if cluster.release.features.kubelet_local_mode else everywhere,
             f"system:node:{node.name}",
             ("system:nodes",),
             rotated=rotated_certificate(cluster, node),
@@ -114,9 +120,7 @@ def text(spec: KubeconfigSpec, authority: str, certificate: str, key: str, escap
         f"    user: {user}\n"
         f"  name: {context}\n"
         f"current-context: {context}\n"
-        "kind: Config\n"
-        "preferences: {}\n"
-        "users:\n"
+        "kind: Config\n" + ("preferences: {}\n" if spec.empty_preferences else "") + "users:\n"
         f"- name: {user}\n"
         "  user:\n"
         f"    client-certificate-data: {certificate}\n"
@@ -146,4 +150,5 @@ def client_certificate(spec: KubeconfigSpec) -> catalog.CertSpec:
         ca_certificate=spec.ca_certificate,
         ca_key=spec.ca_key,
         days=spec.days,
+        algorithm=spec.algorithm,
     )

@@ -1,7 +1,7 @@
 """Keys, certificates and kubeconfigs as the openssl commands that the guide shows (pure text).
 
-Fields are those of kubeadm v1.30.4 (`app/util/pkiutil/pki_helpers.go`): RSA 2048 in PKCS#1, 63-bit serials, leaves
-that begin when their CA begins, critical key usages, no subject key identifier on leaves. Each text is a subshell of
+Fields are those of kubeadm (`app/util/pkiutil/pki_helpers.go`): RSA keys in PKCS#1, 63-bit serials,
+critical key usages, no subject key identifier on leaves. Each text is a subshell of
 its own: it works in a private temporary directory and moves finished files into place. `questions` asks for the result.
 """
 
@@ -31,21 +31,30 @@ trap 'rm -rf "$work"' EXIT
 """
 """Opens the subshell of a text, with `$work` for what must not be seen half finished."""
 
-RSA = "openssl genrsa -traditional -out"
-"""-traditional: PKCS#1, `BEGIN RSA PRIVATE KEY`, as kubeadm writes it; needs OpenSSL 3."""
+CURVES = {"ECDSA-P256": "prime256v1", "ECDSA-P384": "secp384r1"}
+"""kubeadm's names of elliptic curves, and openssl's."""
 
 
-def make_keys(files: Iterable[str]) -> str:
-    """bash that makes the missing RSA keys side by side, each 0600.
+def make_key(algorithm: str, file: str) -> str:
+    """One command that makes a private key of kubeadm's `algorithm` in a (quoted) file."""
+    if algorithm in CURVES:
+        return f"openssl ecparam -genkey -noout -name {CURVES[algorithm]} -out {file}"
+    # -traditional: PKCS#1, `BEGIN RSA PRIVATE KEY`, as kubeadm writes it; needs OpenSSL 3.
+    return f"openssl genrsa -traditional -out {file} {algorithm.removeprefix('RSA-')}"
+
+
+def make_keys(files: Iterable[str], algorithm: str) -> str:
+    """bash that makes the missing keys side by side, each 0600.
 
     A key whose certificate exists is not made: it was taken away on purpose (external CA).
     """
+    new = make_key(algorithm, '"$key.new"')
     return (
         "(\numask 077\n"
         f"install -d -m 0700 {KEYS}\n"
         "for key in " + " \\\n  ".join(quote(file) for file in files) + "; do\n"
         '  [ -s "$key" ] || [ -s "${key%.key}.crt" ] ||\n'
-        f'    {{ {RSA} "$key.new" 2048 && mv "$key.new" "$key"; }} &\n'
+        f'    {{ {new} && mv "$key.new" "$key"; }} &\n'
         "done\n"
         "wait\n)\n"
     )
@@ -61,7 +70,7 @@ def issue(spec: CertSpec) -> str:
     return (
         BEGIN
         + (_refuse_ca(spec) if spec.is_ca else _refuse_leaf(spec))
-        + _key(spec.key)
+        + _key(spec.key, spec.algorithm)
         + sign_commands(spec, quote(spec.key))
         + f'install -m 0644 "$work/tls.crt" {new}\n'
         + f"mv {new} {certificate}\n)\n"
@@ -75,7 +84,7 @@ def make_key_pair(spec: KeyPairSpec) -> str:
     return (
         "(\numask 077\n"
         + f"if [ -s {public} ]; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n"
-        + _key(spec.private_key)
+        + _key(spec.private_key, spec.algorithm)
         # kubeadm leaves both at 0600 on the node that makes them.
         + f"openssl pkey -in {private} -pubout -out {new}\n"
         + f"mv {new} {public}\n)\n"
@@ -89,13 +98,13 @@ def write_kubeconfig(spec: KubeconfigSpec) -> str:
         f"{spec.path} belongs to another CA than {spec.ca_certificate}: "
         "move it away if this node is to join this cluster"
     )
-    made = quote(f"{KEYS}/{spec.name}.key")
+    made, new_key = quote(f"{KEYS}/{spec.name}.key"), make_key(spec.algorithm, '"$work/tls.key"')
     return (
         BEGIN
         + f'ca="$({FIRST_CERTIFICATE} {ca} | base64 -w0)"\n'
         + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n'
         + need_ca(spec.ca_certificate, spec.ca_key, spec.path)
-        + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {RSA} "$work/tls.key" 2048; fi\n'
+        + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {new_key}; fi\n'
         + sign_commands(client_certificate(spec), '"$work/tls.key"')
         + f"cat >{new} <<EOF\n"
         + kubeconfig_text(
@@ -106,10 +115,10 @@ def write_kubeconfig(spec: KubeconfigSpec) -> str:
     )
 
 
-def _key(file: str) -> str:
+def _key(file: str, algorithm: str) -> str:
     key, new = quote(file), quote(f"{file}.new")
     # Moved into place, so that a key is never seen half written.
-    return f"[ -s {key} ] || {{ {RSA} {new} 2048 && mv {new} {key}; }}\n"
+    return f"[ -s {key} ] || {{ {make_key(algorithm, new)} && mv {new} {key}; }}\n"
 
 
 def _refuse_ca(spec: CertSpec) -> str:
@@ -142,14 +151,15 @@ def need_ca(certificate: str, key: str, file: str) -> str:
 def sign_commands(spec: CertSpec, key: str) -> str:
     """Commands that leave the certificate of the (quoted) key in `$work/tls.crt`."""
     ca, ca_key = quote(spec.ca_certificate), quote(spec.ca_key)
-    if spec.is_ca:
-        # kubeadm backdates a CA by five minutes, against clocks that differ.
-        start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
-        signer = f"-selfsign -keyfile {key}"
-    else:
+    if spec.begins_with_ca and not spec.is_ca:
         # The first time in a certificate. `openssl x509 -startdate` would take five times as long.
         start = f"start=\"$(openssl asn1parse -in {ca} | sed -n '0,/TIME/s/.*TIME *://p')\"\n"
-        signer = f"-cert {ca} -keyfile {ca_key}"
+    else:
+        # kubeadm backdates by five minutes, against clocks that differ.
+        start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
+    signer = f"-selfsign -keyfile {key}" if spec.is_ca else f"-cert {ca} -keyfile {ca_key}"
+    # Go takes the hash that is as strong as the signer's curve.
+    digest = "sha384" if spec.algorithm == "ECDSA-P384" else "sha256"
     return (
         "cat >\"$work/openssl.cnf\" <<'EOF'\n"
         + configuration(spec)
@@ -158,13 +168,18 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         + ': >"$work/index.txt"\n'
         + 'printf \'%016x\\n\' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"\n'
         + start
-        + f"end=\"$(date -u -d '+{spec.days} days' +%Y%m%d%H%M%SZ)\"\n"
+        + f"end=\"$(date -u -d '+{_life(spec.days)}' +%Y%m%d%H%M%SZ)\"\n"
         # `openssl ca`, because `openssl x509 -req` of OpenSSL 3.0 cannot set the beginning.
-        + '(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \\\n'
+        + f'(cd "$work" && openssl ca -batch -notext -preserveDN -md {digest} -config openssl.cnf \\\n'
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
         + '  -startdate "$start" -enddate "$end" 2>ca.log) ||\n'
         + '  { cat "$work/ca.log" >&2; exit 1; }\n'
     )
+
+
+def _life(days: float) -> str:
+    """For date(1): whole days where there are such."""
+    return f"{days:.0f} days" if days.is_integer() else f"{days * 86400:.0f} seconds"
 
 
 def configuration(spec: CertSpec) -> str:

@@ -8,7 +8,7 @@ from shlex import quote
 
 from hardway.pki.catalog import CertSpec
 from hardway.pki.kubeconfigs import KubeconfigSpec
-from hardway.pki.openssl import BEGIN, RSA, VERIFY, need_ca, sign_commands
+from hardway.pki.openssl import BEGIN, VERIFY, make_key, need_ca, sign_commands
 
 _INTO_KUBECONFIG = """\
 certificate="$(base64 -w0 "$work/tls.crt")" key="$(base64 -w0 "$work/tls.key")"
@@ -51,7 +51,8 @@ def _issue(spec: CertSpec, file: str) -> str:
     return (
         BEGIN
         + need_ca(spec.ca_certificate, spec.ca_key, file)
-        + f'{RSA} "$work/tls.key" 2048\n'
+        + make_key(spec.algorithm, '"$work/tls.key"')
+        + "\n"
         + sign_commands(spec, '"$work/tls.key"')
         # A CA that has been replaced beside its key would make what nobody trusts.
         + f'{VERIFY} -CAfile {quote(spec.ca_certificate)} "$work/tls.crt" >/dev/null\n'

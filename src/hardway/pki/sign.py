@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hardway.errors import Refused
@@ -21,6 +21,8 @@ from hardway.pki import kubeconfigs
 from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
 from hardway.pki.kubeconfigs import KubeconfigSpec
 
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+_CURVES: Mapping[str, ec.EllipticCurve] = {"ECDSA-P256": ec.SECP256R1(), "ECDSA-P384": ec.SECP384R1()}
 Files = Mapping[str, bytes]
 """Paths with what is there already."""
 
@@ -41,7 +43,7 @@ def certificates(specs: Iterable[CertSpec], files: Files, now: datetime) -> dict
         if spec.certificate in files:
             continue
         known = {**files, **made}
-        key = _load_key(known[spec.key]) if spec.key in known else _new_key()
+        key = _load_key(known[spec.key]) if spec.key in known else _new_key(spec.algorithm)
         made[spec.key] = known.get(spec.key) or _pem(key)
         made[spec.certificate] = _sign(spec, key, known, now)
     return made
@@ -49,7 +51,7 @@ def certificates(specs: Iterable[CertSpec], files: Files, now: datetime) -> dict
 
 def key_pair(spec: KeyPairSpec, files: Files) -> dict[str, bytes]:
     """The files of the key pair that are missing."""
-    key = _load_key(files[spec.private_key]) if spec.private_key in files else _new_key()
+    key = _load_key(files[spec.private_key]) if spec.private_key in files else _new_key(spec.algorithm)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -59,13 +61,13 @@ def key_pair(spec: KeyPairSpec, files: Files) -> dict[str, bytes]:
 
 def kubeconfig(spec: KubeconfigSpec, files: Files, now: datetime) -> bytes:
     """A kubeconfig with a new client certificate; Refused when the CA is not in `files`."""
-    key = _new_key()
+    key = _new_key(spec.algorithm)
     certificate = _sign(kubeconfigs.client_certificate(spec), key, files, now)
     authority = _load_certificate(files[spec.ca_certificate]).public_bytes(serialization.Encoding.PEM)
     return kubeconfigs.text(spec, _base64(authority), _base64(certificate), _base64(_pem(key))).encode()
 
 
-def _sign(spec: CertSpec, key: rsa.RSAPrivateKey, files: Files, now: datetime) -> bytes:
+def _sign(spec: CertSpec, key: Key, files: Files, now: datetime) -> bytes:
     subject = _subject(spec)
     builder = x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
     builder = builder.serial_number(secrets.randbelow(2**63 - 1) + 1)
@@ -82,16 +84,20 @@ def _sign(spec: CertSpec, key: rsa.RSAPrivateKey, files: Files, now: datetime) -
                 hint="with an external CA bring the certificates that it signed",
             )
         ca = _load_certificate(files[spec.ca_certificate])
-        signer, issuer, begin = _load_key(files[spec.ca_key]), ca.subject, ca.not_valid_before_utc
+        signer, issuer = _load_key(files[spec.ca_key]), ca.subject
+        begin = ca.not_valid_before_utc if spec.begins_with_ca else now - BACKDATE
         authority = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = builder.issuer_name(issuer).not_valid_before(begin)
     for extension, critical in _extensions(spec, key, authority):
         builder = builder.add_extension(extension, critical)
-    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    strong = isinstance(signer, ec.EllipticCurvePrivateKey) and signer.curve.key_size == 384
+    return builder.sign(signer, hashes.SHA384() if strong else hashes.SHA256()).public_bytes(
+        serialization.Encoding.PEM
+    )
 
 
 def _extensions(
-    spec: CertSpec, key: rsa.RSAPrivateKey, authority: x509.SubjectKeyIdentifier | None
+    spec: CertSpec, key: Key, authority: x509.SubjectKeyIdentifier | None
 ) -> list[tuple[x509.ExtensionType, bool]]:
     """In the order in which Go writes them."""
     found: list[tuple[x509.ExtensionType, bool]] = [
@@ -140,12 +146,14 @@ def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str
         return x509.NameAttribute(oid, value, kind, _validate=False)
 
 
-def _new_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def _new_key(algorithm: str) -> Key:
+    if algorithm in _CURVES:
+        return ec.generate_private_key(_CURVES[algorithm])
+    return rsa.generate_private_key(public_exponent=65537, key_size=int(algorithm.removeprefix("RSA-")))
 
 
-def _pem(key: rsa.RSAPrivateKey) -> bytes:
-    # PKCS#1, `BEGIN RSA PRIVATE KEY`, as kubeadm writes it.
+def _pem(key: Key) -> bytes:
+    # PKCS#1 or SEC 1, `BEGIN RSA PRIVATE KEY` or `BEGIN EC PRIVATE KEY`, as kubeadm writes it.
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
@@ -155,10 +163,12 @@ def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def _load_key(content: bytes) -> rsa.RSAPrivateKey:
+def _load_key(content: bytes) -> Key:
     key = serialization.load_pem_private_key(content, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise Refused("only RSA keys are made and used here", hint="keep files that were made elsewhere complete")
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise Refused(
+            "only RSA and ECDSA keys are made and used here", hint="keep files that were made elsewhere complete"
+        )
     return key
 
 

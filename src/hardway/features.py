@@ -1,0 +1,233 @@
+"""What differs between minors of Kubernetes, by name. Each minor is the one before it with what changed.
+
+Source: kubeadm of each release in `hardway.versions` (`cmd/kubeadm/app`), and `types.go` of k8s.io/kubelet. Where a
+change came to a minor with one of its patch releases, the row tells of the release that is listed there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+V1BETA3, V1BETA4 = "kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"
+
+RSA_AND_P256 = ("RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A feature gate of kubeadm."""
+
+    default: bool
+    locked: bool = False
+    """It can be named, but not changed."""
+
+
+def gates(**found: Gate) -> Mapping[str, Gate]:
+    """A read-only table of gates."""
+    return MappingProxyType(found)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What differs between minors of Kubernetes, as seen by chapters, workflows and the configuration."""
+
+    config_apis: tuple[str, ...]
+    """API versions of kubeadm's documents that this minor's kubeadm reads, oldest first."""
+    upload_config_api: str
+    """API version in which kubeadm stores ClusterConfiguration in the ConfigMap kubeadm-config."""
+    gates: Mapping[str, Gate]
+    """kubeadm's feature gates."""
+    kubelet_finalize_phase: str
+    """kubeadm's sub-phase that points kubelet.conf at the rotated certificate."""
+    key_algorithms: tuple[str, ...] = RSA_AND_P256
+    """encryptionAlgorithm can be one of them."""
+    leaves_begin_with_ca: bool = True
+    """A certificate begins when its CA begins; else five minutes before it is made. (Kubeconfigs': always with the CA.)"""
+    kubelet_client_is_admin: bool = True
+    """The API server's client certificate for kubelets is in kubeadm:cluster-admins; else a binding of its own allows it."""
+    kubelet_local_mode: bool = False
+    """A master's kubelet talks to the API server of its own machine (ControlPlaneKubeletLocalMode)."""
+    node_local_cri_socket: bool = False
+    """The CRI socket is in instance-config.yaml; else it is a flag of the kubelet and an annotation of the Node."""
+    pause_image_flag: bool = True
+    """The kubelet gets --pod-infra-container-image."""
+    sorted_extra_args: bool = True
+    """extraArgs are sorted among kubeadm's own flags; else they follow them as the user wrote them."""
+    authorization_mode_stored: bool = False
+    """authorization-mode becomes one of the API server's extraArgs, modes that nobody knows left out."""
+    configured_startup_time: bool = False
+    """timeoutForControlPlane decides how long startup probes are patient (v1beta3 only)."""
+    ca_directories: tuple[str, ...] = (
+        "/etc/pki",
+        "/etc/ca-certificates",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+    )
+    """Host directories that are mounted into the control plane where they exist."""
+    flexvolumes: bool = True
+    """The controller manager mounts the directory of FlexVolume plugins."""
+    named_probe_ports: bool = False
+    """Probes of static pods and of CoreDNS name a port of their container."""
+    scheduler_livez: bool = False
+    """The scheduler is asked for /livez and /readyz, not for /healthz."""
+    etcd_readyz: bool = False
+    """etcd is asked for /livez and /readyz, not for /health."""
+    etcd_flags_by_version: bool = False
+    """etcd from 3.6 on gets its flags under their final names; older ones, whatever their version, the experimental ones."""
+    etcd_final_flags: bool = False
+    """Every etcd gets the final names."""
+    empty_values_written: bool = True
+    """Static pods say `creationTimestamp: null`, kubeconfigs `preferences: {}`; else both are left out."""
+    coredns_caches_cluster: bool = True
+    """CoreDNS caches the names of the cluster's own domain, too."""
+    kube_proxy_mode: str = ""
+    """The mode that kubeadm stores where the user chose none."""
+    kubelet_fields: frozenset[str] = frozenset()
+    """Fields of KubeletConfiguration that kubelets of 1.29 did not know."""
+    kube_proxy_fields: frozenset[str] = frozenset()
+    """Fields of KubeProxyConfiguration that kube-proxy of 1.29 did not know."""
+    resolv_conf_stored: bool = True
+    """What the first master's systemd-resolved makes of resolvConf is stored in the cluster, too."""
+    logging_text_options: bool = True
+    """logging.options has `text`."""
+
+    def chosen(self, wanted: Mapping[str, bool]) -> "Features":
+        """With the user's feature gates, as far as they change what is made."""
+        return replace(
+            self,
+            kubelet_local_mode=wanted.get("ControlPlaneKubeletLocalMode", self.kubelet_local_mode),
+            node_local_cri_socket=wanted.get("NodeLocalCRISocket", self.node_local_cri_socket),
+        )
+
+
+V1_29 = Features(
+    config_apis=(V1BETA3,),
+    upload_config_api=V1BETA3,
+    gates=gates(
+        EtcdLearnerMode=Gate(True),
+        PublicKeysECDSA=Gate(False),
+        RootlessControlPlane=Gate(False),
+        UpgradeAddonsBeforeControlPlane=Gate(False),
+    ),
+    kubelet_finalize_phase="experimental-cert-rotation",
+    authorization_mode_stored=True,
+    configured_startup_time=True,
+    logging_text_options=False,
+)
+
+V1_30 = replace(
+    V1_29,
+    gates=gates(**V1_29.gates, WaitForAllControlPlaneComponents=Gate(False)),
+    authorization_mode_stored=False,
+    configured_startup_time=False,
+    kubelet_fields=frozenset({"podLogsDir", "containerLogMaxWorkers", "containerLogMonitorInterval"}),
+    logging_text_options=True,
+)
+
+V1_31 = replace(
+    V1_30,
+    config_apis=(V1BETA3, V1BETA4),
+    upload_config_api=V1BETA4,
+    gates=gates(
+        EtcdLearnerMode=Gate(True),
+        PublicKeysECDSA=Gate(False),
+        RootlessControlPlane=Gate(False),
+        WaitForAllControlPlaneComponents=Gate(False),
+        ControlPlaneKubeletLocalMode=Gate(False),
+    ),
+    kubelet_finalize_phase="enable-client-cert-rotation",
+    leaves_begin_with_ca=False,
+    ca_directories=(
+        "/etc/pki/ca-trust",
+        "/etc/pki/tls/certs",
+        "/etc/ca-certificates",
+        "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates",
+    ),
+    etcd_readyz=True,
+    kubelet_fields=V1_30.kubelet_fields | {"failCgroupV1"},
+    kube_proxy_fields=frozenset({"windowsRunAsService"}),
+)
+
+V1_32 = replace(
+    V1_31,
+    gates=gates(
+        **{**V1_31.gates, "EtcdLearnerMode": Gate(True, locked=True)},
+        NodeLocalCRISocket=Gate(False),
+    ),
+    scheduler_livez=True,
+    coredns_caches_cluster=False,
+    kubelet_fields=V1_31.kubelet_fields | {"singleProcessOOMKill", "crashLoopBackOff"},
+)
+
+V1_33 = replace(
+    V1_32,
+    gates=gates(
+        PublicKeysECDSA=Gate(False),
+        RootlessControlPlane=Gate(False),
+        WaitForAllControlPlaneComponents=Gate(True),
+        ControlPlaneKubeletLocalMode=Gate(True),
+        NodeLocalCRISocket=Gate(False),
+    ),
+    kubelet_client_is_admin=False,
+    kubelet_local_mode=True,
+    sorted_extra_args=False,
+    kubelet_fields=V1_32.kubelet_fields
+    | {
+        "imagePullCredentialsVerificationPolicy",
+        "preloadedImagesVerificationAllowlist",
+        "mergeDefaultEvictionSettings",
+        "userNamespaces",
+    },
+)
+
+V1_34 = replace(
+    V1_33,
+    gates=gates(
+        **{
+            **V1_33.gates,
+            "WaitForAllControlPlaneComponents": Gate(True, locked=True),
+            "NodeLocalCRISocket": Gate(True),
+        }
+    ),
+    key_algorithms=(*RSA_AND_P256, "ECDSA-P384"),
+    kubelet_client_is_admin=True,
+    node_local_cri_socket=True,
+    named_probe_ports=True,
+    etcd_flags_by_version=True,
+    empty_values_written=False,
+)
+
+V1_35 = replace(
+    V1_34,
+    gates=gates(
+        PublicKeysECDSA=Gate(False),
+        RootlessControlPlane=Gate(False),
+        ControlPlaneKubeletLocalMode=Gate(True, locked=True),
+        NodeLocalCRISocket=Gate(True),
+    ),
+    pause_image_flag=False,
+)
+
+V1_36 = replace(
+    V1_35,
+    gates=gates(
+        PublicKeysECDSA=Gate(False),
+        RootlessControlPlane=Gate(False),
+        NodeLocalCRISocket=Gate(True, locked=True),
+    ),
+    kubelet_client_is_admin=False,
+    flexvolumes=False,
+    etcd_flags_by_version=False,
+    etcd_final_flags=True,
+    kubelet_fields=V1_35.kubelet_fields | {"tlsCurvePreferences", "memoryReservationPolicy"},
+)
+
+V1_37 = replace(
+    V1_36,
+    config_apis=(V1BETA4,),
+    resolv_conf_stored=False,
+    gates=gates(RootlessControlPlane=Gate(False)),
+    kube_proxy_mode="iptables",
+    kubelet_fields=V1_36.kubelet_fields | {"defaultPodSysctls"},
+)
