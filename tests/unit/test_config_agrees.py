@@ -106,7 +106,7 @@ REFUSED = {
 
 ONLY_WE_REFUSE = {
     "etcd elsewhere": ("CLUSTER etcd: {external: {endpoints: ['https://192.0.2.9:2379']}}", "is not supported"),
-    "another feature": ("CLUSTER featureGates: {PublicKeysECDSA: true}", "PublicKeysECDSA=false only"),
+    "another feature": ("CLUSTER featureGates: {EtcdLearnerMode: false}", "EtcdLearnerMode=true only"),
     "a phase that is needed": ("INIT skipPhases: [certs]", "phase `certs` cannot be left out here"),
     "dashes before a flag": ("CLUSTER scheduler: {extraArgs: {--v: '2'}}", "`--v` is not the name of a flag"),
     "bits behind the mask": ("CLUSTER networking: {podSubnet: 10.1.2.3/16}", "has bits set behind its mask"),

@@ -74,13 +74,13 @@ def test_the_table_by_role() -> None:
 
 def test_flags_and_documents_move_ports() -> None:
     """What is opened or moved by configuration is opened or moved in the table."""
-    opened = Component(extra_args={"bind-address": "0.0.0.0", "secure-port": "11257"})
+    opened = Component(extra_args=(("bind-address", "0.0.0.0"), ("secure-port", "11257")))
     cluster = replace(
         LAB,
         controller_manager=opened,
-        scheduler=Component(extra_args={"bind-address": "::1", "secure-port": "nonsense"}),
-        api_server=Component(extra_args={"service-node-port-range": "20000-20100"}),
-        etcd=EtcdLocal(extra_args={"listen-metrics-urls": "http://127.0.0.1:2381,http://10.30.0.11:2399"}),
+        scheduler=Component(extra_args=(("bind-address", "::1"), ("secure-port", "nonsense"))),
+        api_server=Component(extra_args=(("service-node-port-range", "20000-20100"),)),
+        etcd=EtcdLocal(extra_args=(("listen-metrics-urls", "http://127.0.0.1:2381,http://10.30.0.11:2399"),)),
         kubelet_configuration=freeze_document({"port": 11250, "healthzPort": 0, "readOnlyPort": 10255}),
         skip_phases=("addon/kube-proxy",),
     )

@@ -8,7 +8,7 @@ need a running cluster: discovery, download-certs, TLS bootstrap, and the etcd m
 
 import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,8 @@ class Oracle:
         )
         begun = now()
         done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
-        return (*NOT_SHOWN, *parse(done.output)), Made(_dry_files(done.tree), begun, now())
+        shown = [_annotated(action, node) if _is_unknown(action) else action for action in parse(done.output)]
+        return (*NOT_SHOWN, *shown), Made(_dry_files(done.tree), begun, now())
 
     @property
     def _environment(self) -> str:
@@ -141,14 +142,20 @@ class Oracle:
 _WOULD = re.compile(
     r'^\[dryrun\] Would perform action (\w+) on resource "([^"]+)" in API group "[^"]+"\n', re.MULTILINE
 )
-_NAME = re.compile(r'\[dryrun\] Resource name: "([^"]*)"\n')
-_VALUE = re.compile(r"\[dryrun\] Attached (?:object|patch):\n((?:\t.*\n)+)")
+_NAME = re.compile(r'\[dryrun\] Resource name:? "([^"]*)"')
+_VALUE = re.compile(r"\[dryrun\] Attached (?:object|patch):\n((?:(?!\[).*\n)+)")
+_MARKED = re.compile(r"^\[mark-control-plane\] Marking the node \S+ .* the (labels:|taints) \[(.*)\]$", re.MULTILINE)
+_SHOWS_NO_PATCH = re.compile(r'^\[dryrun\] Resource name "', re.MULTILINE)
 READS = ("GET", "LIST", "WATCH")
 
 
 def parse(output: str) -> list[Action]:
-    """The changes in a dry run's output, in order (`app/util/apiclient/dryrunclient.go`, logDryRunAction)."""
-    found = []
+    """The changes in a dry run's output, in order (`app/util/apiclient/dryrun.go`).
+
+    From 1.32 on it shows a made-up Node instead of a patch: what marks the master then stands in a line of its own, and
+    of another patch the value is None.
+    """
+    found, last = [], 0
     starts = [*_WOULD.finditer(output)]
     ends = [match.start() for match in starts[1:]] + [len(output)]
     for match, end in zip(starts, ends, strict=True):
@@ -162,8 +169,39 @@ def parse(output: str) -> list[Action]:
             if attached
             else None
         )
+        if (match[1], match[2]) == ("PATCH", "nodes") and _SHOWS_NO_PATCH.search(output):
+            # Since the change before, with questions in between.
+            value = _marked(output[last : match.start()])
         found.append(Action(match[1], match[2], name[1] if name else "", value))
+        last = match.start()
     return found
+
+
+def _marked(text: str) -> dict[str, Any] | None:
+    """The patch that marks a master, from the lines that tell of it."""
+    said = dict(_MARKED.findall(text))
+    if not said:
+        return None
+    taints = [word.rpartition(":") for word in said.get("taints", "").split()]
+    return {
+        "metadata": {"labels": dict.fromkeys(said["labels:"].split(), "")},
+        "spec": {
+            "taints": [
+                {"key": pair.partition("=")[0], "value": pair.partition("=")[2], "effect": effect}
+                for pair, _, effect in taints
+            ]
+        },
+    }
+
+
+def _is_unknown(action: Action) -> bool:
+    return action.value is None and (action.verb, action.resource) == ("PATCH", "nodes")
+
+
+def _annotated(action: Action, node: Node) -> Action:
+    """The patch of `upload-config` that the dry run does not show (`app/phases/patchnode`, AnnotateCRISocket)."""
+    annotations = {"kubeadm.alpha.kubernetes.io/cri-socket": node.registration.cri_socket}
+    return replace(action, value={"metadata": {"annotations": annotations}})
 
 
 def _dry_files(tree: Tree) -> dict[str, Entry]:

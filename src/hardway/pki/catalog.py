@@ -19,6 +19,15 @@ class Usage(StrEnum):
     CLIENT = "clientAuth"
 
 
+class Begin(StrEnum):
+    """When a leaf begins. A CA begins five minutes before it is made, against clocks that differ."""
+
+    WITH_CA = "when its CA begins"
+    WITH_NEW_CA = "when its CA begins if that was made just now, else five minutes before it is made"
+    """kubeadm init takes one time for all that it makes."""
+    BACKDATED = "five minutes before it is made"
+
+
 @dataclass(frozen=True)
 class CertSpec:
     """A certificate that somebody needs; a CA when `ca_certificate` is empty."""
@@ -39,8 +48,8 @@ class CertSpec:
     ca_key: str = ""
     days: float = 365
     """How long it is valid from when it is made."""
-    begins_with_ca: bool = True
-    """A leaf begins when its CA begins; else five minutes before it is made, as a CA always does."""
+    begins: Begin = Begin.WITH_CA
+    """Of a leaf."""
     algorithm: str = "RSA-2048"
     """Of its key, as kubeadm's encryptionAlgorithm has it."""
 
@@ -96,6 +105,8 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
     """The certificates of one master, each signed by one of the CAs."""
     networking, pki, features = cluster.networking, cluster.paths.pki, cluster.release.features
     by_name = {spec.name: spec for spec in authorities(cluster)}
+    backdated = Begin.WITH_NEW_CA if node == cluster.first_control_plane else Begin.BACKDATED
+    begins = Begin.WITH_CA if features.leaves_begin_with_ca else backdated
     apiserver = _alternate_names(
         (
             node.name,
@@ -138,7 +149,7 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             by_name[signer].certificate,
             by_name[signer].key,
             cluster.certificates.days,
-            features.leaves_begin_with_ca,
+            begins,
             cluster.certificates.algorithm,
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from hardway.errors import REFUSED
-from hardway.pki.catalog import CertSpec, KeyPairSpec
+from hardway.pki.catalog import Begin, CertSpec, KeyPairSpec
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 from hardway.pki.kubeconfigs import text as kubeconfig_text
 
@@ -151,12 +151,14 @@ def need_ca(certificate: str, key: str, file: str) -> str:
 def sign_commands(spec: CertSpec, key: str) -> str:
     """Commands that leave the certificate of the (quoted) key in `$work/tls.crt`."""
     ca, ca_key = quote(spec.ca_certificate), quote(spec.ca_key)
-    if spec.begins_with_ca and not spec.is_ca:
-        # The first time in a certificate. `openssl x509 -startdate` would take five times as long.
-        start = f"start=\"$(openssl asn1parse -in {ca} | sed -n '0,/TIME/s/.*TIME *://p')\"\n"
-    else:
-        # kubeadm backdates by five minutes, against clocks that differ.
-        start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
+    # The first time in a certificate. `openssl x509 -startdate` would take five times as long.
+    ca_start = f"start=\"$(openssl asn1parse -in {ca} | sed -n '0,/TIME/s/.*TIME *://p')\"\n"
+    # kubeadm backdates by five minutes, against clocks that differ.
+    start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
+    if not spec.is_ca and spec.begins is Begin.WITH_CA:
+        start = ca_start
+    elif not spec.is_ca and spec.begins is Begin.WITH_NEW_CA:
+        start = f"{ca_start}[[ $start > $(date -u -d '-6 minutes' +%y%m%d%H%M%SZ) ]] ||\n  {start}"
     signer = f"-selfsign -keyfile {key}" if spec.is_ca else f"-cert {ca} -keyfile {ca_key}"
     # Go takes the hash that is as strong as the signer's curve.
     digest = "sha384" if spec.algorithm == "ECDSA-P384" else "sha256"
@@ -179,7 +181,7 @@ def sign_commands(spec: CertSpec, key: str) -> str:
 
 def _life(days: float) -> str:
     """For date(1): whole days where there are such."""
-    return f"{days:.0f} days" if days.is_integer() else f"{days * 86400:.0f} seconds"
+    return f"{days:.0f} days" if days % 1 == 0 else f"{days * 86400:.0f} seconds"
 
 
 def configuration(spec: CertSpec) -> str:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hardway.errors import Refused
 from hardway.pki import kubeconfigs
-from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
+from hardway.pki.catalog import Begin, CertSpec, KeyPairSpec, Usage
 from hardway.pki.kubeconfigs import KubeconfigSpec
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -85,7 +85,10 @@ def _sign(spec: CertSpec, key: Key, files: Files, now: datetime) -> bytes:
             )
         ca = _load_certificate(files[spec.ca_certificate])
         signer, issuer = _load_key(files[spec.ca_key]), ca.subject
-        begin = ca.not_valid_before_utc if spec.begins_with_ca else now - BACKDATE
+        begin = ca.not_valid_before_utc
+        is_new = spec.begins is Begin.WITH_NEW_CA and begin > now - BACKDATE - timedelta(minutes=1)
+        if spec.begins is not Begin.WITH_CA and not is_new:
+            begin = now - BACKDATE
         authority = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = builder.issuer_name(issuer).not_valid_before(begin)
     for extension, critical in _extensions(spec, key, authority):
