@@ -5,8 +5,9 @@ change came to a minor with one of its patch releases, the row tells of the rele
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 V1BETA3, V1BETA4 = "kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"
 
@@ -35,14 +36,14 @@ class Features:
     """API versions of kubeadm's documents that this minor's kubeadm reads, oldest first."""
     upload_config_api: str
     """API version in which kubeadm stores ClusterConfiguration in the ConfigMap kubeadm-config."""
-    gates: Mapping[str, Gate]
+    gates: Mapping[str, Gate] = field(hash=False)
     """kubeadm's feature gates."""
-    kubelet_finalize_phase: str
-    """kubeadm's sub-phase that points kubelet.conf at the rotated certificate."""
     key_algorithms: tuple[str, ...] = RSA_AND_P256
     """encryptionAlgorithm can be one of them."""
     leaves_begin_with_ca: bool = True
     """A certificate begins when its CA begins; else five minutes before it is made. (Kubeconfigs': always with the CA.)"""
+    sha256_key_identifiers: bool = False
+    """A CA's subject key identifier is a shortened SHA-256 (kubeadm built with Go 1.25 or newer), else a SHA-1."""
     kubelet_client_is_admin: bool = True
     """The API server's client certificate for kubelets is in kubeadm:cluster-admins; else a binding of its own allows it."""
     kubelet_local_mode: bool = False
@@ -55,8 +56,8 @@ class Features:
     """extraArgs are sorted among kubeadm's own flags; else they follow them as the user wrote them."""
     authorization_mode_stored: bool = False
     """authorization-mode becomes one of the API server's extraArgs, modes that nobody knows left out."""
-    configured_startup_time: bool = False
-    """timeoutForControlPlane decides how long startup probes are patient (v1beta3 only)."""
+    startup_timeout_of: Literal["all masters", "no master", "the first master"] = "no master"
+    """On whom v1beta3's timeoutForControlPlane decides how long startup probes are patient."""
     ca_directories: tuple[str, ...] = (
         "/etc/pki",
         "/etc/ca-certificates",
@@ -73,7 +74,7 @@ class Features:
     etcd_readyz: bool = False
     """etcd is asked for /livez and /readyz, not for /health."""
     etcd_flags_by_version: bool = False
-    """etcd from 3.6 on gets its flags under their final names; older ones, whatever their version, the experimental ones."""
+    """By the tag of its image etcd from 3.6 on gets flags under their final names, an older one the experimental ones."""
     etcd_final_flags: bool = False
     """Every etcd gets the final names."""
     empty_values_written: bool = True
@@ -109,9 +110,8 @@ V1_29 = Features(
         RootlessControlPlane=Gate(False),
         UpgradeAddonsBeforeControlPlane=Gate(False),
     ),
-    kubelet_finalize_phase="experimental-cert-rotation",
     authorization_mode_stored=True,
-    configured_startup_time=True,
+    startup_timeout_of="all masters",
     logging_text_options=False,
 )
 
@@ -119,7 +119,7 @@ V1_30 = replace(
     V1_29,
     gates=gates(**V1_29.gates, WaitForAllControlPlaneComponents=Gate(False)),
     authorization_mode_stored=False,
-    configured_startup_time=False,
+    startup_timeout_of="no master",
     kubelet_fields=frozenset({"podLogsDir", "containerLogMaxWorkers", "containerLogMonitorInterval"}),
     logging_text_options=True,
 )
@@ -135,7 +135,6 @@ V1_31 = replace(
         WaitForAllControlPlaneComponents=Gate(False),
         ControlPlaneKubeletLocalMode=Gate(False),
     ),
-    kubelet_finalize_phase="enable-client-cert-rotation",
     leaves_begin_with_ca=False,
     ca_directories=(
         "/etc/pki/ca-trust",
@@ -144,6 +143,7 @@ V1_31 = replace(
         "/usr/share/ca-certificates",
         "/usr/local/share/ca-certificates",
     ),
+    startup_timeout_of="the first master",
     etcd_readyz=True,
     kubelet_fields=V1_30.kubelet_fields | {"failCgroupV1"},
     kube_proxy_fields=frozenset({"windowsRunAsService"}),
@@ -169,6 +169,7 @@ V1_33 = replace(
         ControlPlaneKubeletLocalMode=Gate(True),
         NodeLocalCRISocket=Gate(False),
     ),
+    sha256_key_identifiers=True,
     kubelet_client_is_admin=False,
     kubelet_local_mode=True,
     sorted_extra_args=False,
@@ -191,6 +192,7 @@ V1_34 = replace(
         }
     ),
     key_algorithms=(*RSA_AND_P256, "ECDSA-P384"),
+    sha256_key_identifiers=False,
     kubelet_client_is_admin=True,
     node_local_cri_socket=True,
     named_probe_ports=True,
@@ -206,6 +208,7 @@ V1_35 = replace(
         ControlPlaneKubeletLocalMode=Gate(True, locked=True),
         NodeLocalCRISocket=Gate(True),
     ),
+    sha256_key_identifiers=True,
     pause_image_flag=False,
 )
 

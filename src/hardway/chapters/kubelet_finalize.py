@@ -64,6 +64,6 @@ KUBELET_FINALIZE = Chapter(
     "kubelet-finalize",
     "Rotation of the kubelet's certificate",
     (16, 22),
-    "kubelet-finalize experimental-cert-rotation",
+    "kubelet-finalize all",
     steps=steps,
 )

@@ -8,6 +8,7 @@ from hardway.config.flags import Flags
 from hardway.config.inventory import NodeEntry
 from hardway.config.machines import POD_PREFIX
 from hardway.config.sources import Sources
+from hardway.features import V1BETA3
 from hardway.model import Args, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.versions import release
 
@@ -91,9 +92,10 @@ def _kubelet_args(shared: Flags, own: Flags) -> Args:
 
 
 def _startup_seconds(sources: Sources, *, first: bool) -> float:
-    """v1beta4 says it for each kind of node; the kubeadm of 1.29 took what v1beta3 says for all."""
-    found = release(sources.cluster.kubernetes_version)
-    if found.features.configured_startup_time:
+    """v1beta4 says it for each kind of node; whether v1beta3's field counts depends on the minor."""
+    decides = release(sources.cluster.kubernetes_version).features.startup_timeout_of
+    is_old = sources.cluster.api_version == V1BETA3
+    if is_old and (decides == "all masters" or (first and decides == "the first master")):
         return seconds(sources.cluster.api_server.timeout_for_control_plane) or 0
     timeouts = sources.init.timeouts if first else sources.join.timeouts
     return seconds(timeouts.control_plane_component_health_check) or 0

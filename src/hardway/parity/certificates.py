@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -169,7 +170,7 @@ def _validity(certificate: x509.Certificate, signer: str, around: Surroundings) 
         begins = "with its CA"
     else:
         begins = offset(begin, around, timedelta(minutes=5))
-    return {"begins": begins, "ends": offset(end, around, timedelta(days=1))}
+    return {"begins": begins, "ends": offset(end, around, timedelta(minutes=10))}
 
 
 def offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:
@@ -196,13 +197,27 @@ def _extension_text(
             return f"CA {value.ca}, path length {value.path_length}"
         case x509.SubjectKeyIdentifier():
             own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
-            return "SHA-1 of the key" if value == own else "another one"
+            if value == own:
+                return "SHA-1 of the key"
+            return "SHA-256 of the key, cut" if value.digest == _cut_sha256(certificate) else "another one"
         case x509.AuthorityKeyIdentifier():
             return _authority_text(value, signer, files)
         case x509.SubjectAlternativeName():
             return ", ".join(f"{type(name).__name__} {name.value}" for name in value)
         case _:
             return value.public_bytes().hex()
+
+
+def _cut_sha256(certificate: x509.Certificate) -> bytes:
+    """RFC 7093, as Go has it from 1.25 on."""
+    public, encoding = certificate.public_key(), serialization.Encoding
+    if isinstance(public, rsa.RSAPublicKey):
+        bits = public.public_bytes(encoding.DER, serialization.PublicFormat.PKCS1)
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        bits = public.public_bytes(encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    else:
+        return b""
+    return hashlib.sha256(bits).digest()[:20]
 
 
 def _authority_text(value: x509.AuthorityKeyIdentifier, signer: str, files: Mapping[str, bytes]) -> str:

@@ -7,6 +7,7 @@ import yaml
 from hardway.features import V1BETA3
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
+from hardway.versions import find
 
 Documents = list[dict[str, Any]]
 
@@ -28,7 +29,9 @@ def as_joined(documents: Documents, node: Node) -> str:
     kubeadm makes a joining master's certificates, kubeconfigs and manifests from one, filled with what
     JoinConfiguration says of the node (`app/cmd/join.go`, fetchInitConfigurationFromJoinConfiguration).
     """
-    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
+    others = [
+        _as_stored(value) for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")
+    ]
     join = _of_kind(documents, "JoinConfiguration")
     endpoint = (join.get("controlPlane") or {}).get("localAPIEndpoint") or {}
     source = {
@@ -38,6 +41,15 @@ def as_joined(documents: Documents, node: Node) -> str:
         **({"timeouts": join["timeouts"]} if join.get("timeouts") else {}),
     }
     return dump_all([_init(documents, node, source), *others])
+
+
+def _as_stored(document: dict[str, Any]) -> dict[str, Any]:
+    """Without what a joining node does not find in the cluster: v1beta4, in which it is stored, has no such field."""
+    release = find(str(document.get("kubernetesVersion")))
+    if release is None or release.features.upload_config_api == V1BETA3:
+        return document
+    server = {key: item for key, item in (document.get("apiServer") or {}).items() if key != "timeoutForControlPlane"}
+    return {**document, "apiServer": server}
 
 
 def skipped(documents: Documents) -> tuple[str, ...]:

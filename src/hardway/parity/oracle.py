@@ -143,7 +143,7 @@ _WOULD = re.compile(
     r'^\[dryrun\] Would perform action (\w+) on resource "([^"]+)" in API group "[^"]+"\n', re.MULTILINE
 )
 _NAME = re.compile(r'\[dryrun\] Resource name:? "([^"]*)"')
-_VALUE = re.compile(r"\[dryrun\] Attached (?:object|patch):\n((?:(?!\[).*\n)+)")
+_VALUE = re.compile(r"\[dryrun\] Attached (?:object|patch):\n((?:(?:[ \t].*|- .*|[A-Za-z]+:.*|)\n)+)")
 _MARKED = re.compile(r"^\[mark-control-plane\] Marking the node \S+ .* the (labels:|taints) \[(.*)\]$", re.MULTILINE)
 _SHOWS_NO_PATCH = re.compile(r'^\[dryrun\] Resource name "', re.MULTILINE)
 READS = ("GET", "LIST", "WATCH")

@@ -52,6 +52,8 @@ class CertSpec:
     """Of a leaf."""
     algorithm: str = "RSA-2048"
     """Of its key, as kubeadm's encryptionAlgorithm has it."""
+    sha256_key_identifier: bool = False
+    """Of a CA: the first 160 bits of the SHA-256 of its key, else the SHA-1."""
 
     @property
     def is_ca(self) -> bool:
@@ -92,6 +94,7 @@ def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
             dns_names=(common_name,),
             days=cluster.certificates.ca_days,
             algorithm=cluster.certificates.algorithm,
+            sha256_key_identifier=cluster.release.features.sha256_key_identifiers,
         )
         for name, file, common_name, purpose in (
             ("ca", "ca", "kubernetes", "signs everything that talks to the API"),

@@ -163,7 +163,8 @@ def sign_commands(spec: CertSpec, key: str) -> str:
     # Go takes the hash that is as strong as the signer's curve.
     digest = "sha384" if spec.algorithm == "ECDSA-P384" else "sha256"
     return (
-        "cat >\"$work/openssl.cnf\" <<'EOF'\n"
+        (_key_identifier(key) if spec.is_ca and spec.sha256_key_identifier else "")
+        + "cat >\"$work/openssl.cnf\" <<'EOF'\n"
         + configuration(spec)
         + "EOF\n"
         + f'openssl req -new -config "$work/openssl.cnf" -key {key} -out "$work/tls.csr"\n'
@@ -176,6 +177,17 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
         + '  -startdate "$start" -enddate "$end" 2>ca.log) ||\n'
         + '  { cat "$work/ca.log" >&2; exit 1; }\n'
+    )
+
+
+def _key_identifier(key: str) -> str:
+    """bash that exports RFC 7093's identifier of the (quoted) key: from the SHA-256 of the bits of its public half."""
+    return (
+        f'openssl pkey -in {key} -pubout -outform DER -out "$work/public"\n'
+        'bits="$(openssl asn1parse -inform DER -in "$work/public" |\n'
+        "  sed -n 's/^ *\\([0-9]*\\):d=1 *hl=\\([0-9]*\\) .*BIT STRING.*/\\1 + \\2 + 2/p')\"\n"
+        'identifier="$(tail -c "+$((bits))" "$work/public" | sha256sum)"\n'
+        'export identifier="${identifier:0:40}"\n'
     )
 
 
@@ -192,7 +204,8 @@ def configuration(spec: CertSpec) -> str:
     if spec.usages:
         extensions.append(f"extendedKeyUsage = {', '.join(spec.usages)}")
     extensions.append(f"basicConstraints = critical, CA:{'TRUE' if spec.is_ca else 'FALSE'}")
-    extensions.append(f"subjectKeyIdentifier = {'hash' if spec.is_ca else 'none'}")
+    identifier = "$ENV::identifier" if spec.sha256_key_identifier else "hash"
+    extensions.append(f"subjectKeyIdentifier = {identifier if spec.is_ca else 'none'}")
     extensions.append(f"authorityKeyIdentifier = {'none' if spec.is_ca else 'keyid'}")
     alternates = [f"DNS:{name}" for name in spec.dns_names] + [f"IP:{address}" for address in spec.ip_addresses]
     if alternates:

@@ -5,6 +5,7 @@ The time is an argument: certificates begin and end by it.
 """
 
 import base64
+import hashlib
 import ipaddress
 import secrets
 import warnings
@@ -123,7 +124,10 @@ def _extensions(
         found.append((x509.ExtendedKeyUsage([_USAGES[usage] for usage in spec.usages]), False))
     found.append((x509.BasicConstraints(ca=spec.is_ca, path_length=None), True))
     if spec.is_ca:
-        found.append((x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False))
+        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        if spec.sha256_key_identifier:
+            identifier = x509.SubjectKeyIdentifier(hashlib.sha256(_bits(key)).digest()[:20])
+        found.append((identifier, False))
     if authority is not None:
         found.append((x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority), False))
     names: list[x509.GeneralName] = [x509.DNSName(name) for name in spec.dns_names]
@@ -131,6 +135,14 @@ def _extensions(
     if names:
         found.append((x509.SubjectAlternativeName(names), False))
     return found
+
+
+def _bits(key: Key) -> bytes:
+    """The public key as it stands in the bit string of a certificate."""
+    public, encoding = key.public_key(), serialization.Encoding
+    if isinstance(public, rsa.RSAPublicKey):
+        return public.public_bytes(encoding.DER, serialization.PublicFormat.PKCS1)
+    return public.public_bytes(encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
 def _subject(spec: CertSpec) -> x509.Name:

@@ -2,7 +2,7 @@
 # Rotation of the kubelet's certificate
 # Node: master-1.my-first-cluster.example.com
 # Article: chapter 16, 22
-# kubeadm: kubeadm init phase kubelet-finalize experimental-cert-rotation
+# kubeadm: kubeadm init phase kubelet-finalize all
 set -euo pipefail
 
 # kubelet-finalize/certificate

@@ -1,0 +1,181 @@
+"""Files and objects are kubeadm's for every minor that can be built (design section 7, promise 2).
+
+`make test` asks the article's minor and one of those that read v1beta4, `make test-full` all of them.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import yaml
+from sides import example
+
+from hardway.config import load
+from hardway.features import V1BETA3, V1BETA4
+from hardway.lab.gobuild import ensure_kubernetes
+from hardway.model.images import images
+from hardway.parity import documents
+from hardway.parity.oracle import CONFIG
+from hardway.parity.report import ParityReport, compare_cluster
+from hardway.renderers import sandbox
+from hardway.renderers.files import file
+from hardway.versions import DEFAULT, RELEASES, release
+
+pytestmark = pytest.mark.parity
+
+SHORT = (DEFAULT, "v1.34.4")
+EVERY = tuple(release.kubernetes for release in RELEASES)
+ASKED = EVERY if os.environ.get("HYPOTHESIS_PROFILE") == "searching" else SHORT
+
+COMPONENTS = """\
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+serverTLSBootstrap: true
+maxPods: 120
+logging: {verbosity: 3}
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+conntrack: {maxPerCore: 0, min: 0}
+---
+apiVersion: hardway.dev/v1alpha1
+kind: Inventory
+baseDomain: example.com
+nodes:
+  - {name: master-1, address: 10.0.0.11, roles: [control-plane], facts: {resolved: true, caDirectories: [
+      /etc/pki, /etc/ca-certificates, /usr/share/ca-certificates, /etc/pki/ca-trust, /etc/pki/tls/certs]}}
+  - {name: master-2, address: 10.0.0.12, roles: [control-plane]}
+  - {name: worker-1, address: 10.0.0.21, roles: [worker], facts: {resolved: true}}
+"""
+V1BETA3_DOCUMENTS = """\
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: InitConfiguration
+nodeRegistration:
+  criSocket: unix:///run/containerd/containerd.sock
+  kubeletExtraArgs: {v: "2", max-pods: "50"}
+  taints: [{key: a, value: b, effect: NoSchedule}, {key: c, effect: NoExecute}]
+---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: JoinConfiguration
+nodeRegistration: {kubeletExtraArgs: {v: "3"}}
+---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: ClusterConfiguration
+kubernetesVersion: VERSION
+clusterName: minors
+controlPlaneEndpoint: api.example.com:8443
+networking: {podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}
+apiServer:
+  timeoutForControlPlane: 5m5s
+  certSANs: [Other.example.com, 192.0.2.7]
+  extraArgs: {authorization-mode: "Node,RBAC,Webhook,Nonsense", anonymous-auth: "true"}
+  extraVolumes: [{name: audit, hostPath: /var/log/audit, mountPath: /var/log/audit, pathType: DirectoryOrCreate}]
+controllerManager: {extraArgs: {flex-volume-plugin-dir: /opt/flex, bind-address: 0.0.0.0}}
+etcd: {local: {extraArgs: {listen-metrics-urls: "http://127.0.0.1:2391"}, serverCertSANs: [etcd.example.com]}}
+"""
+V1BETA4_DOCUMENTS = """\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+nodeRegistration:
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullSerial: false
+  kubeletExtraArgs: [{name: v, value: "2"}, {name: max-pods, value: "50"}, {name: node-labels, value: a=b}]
+timeouts: {controlPlaneComponentHealthCheck: 5m5s, discovery: 3m0s}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+nodeRegistration: {kubeletExtraArgs: [{name: v, value: "3"}, {name: node-ip, value: 10.0.0.12}]}
+timeouts: {controlPlaneComponentHealthCheck: 2m30s}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: VERSION
+clusterName: minors
+controlPlaneEndpoint: api.example.com:8443
+encryptionAlgorithm: ALGORITHM
+certificateValidityPeriod: 2160h30m
+caCertificateValidityPeriod: 43800h
+networking: {podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}
+apiServer:
+  certSANs: [Other.example.com, 192.0.2.7]
+  extraArgs:
+    - {name: service-account-issuer, value: https://new.example.com}
+    - {name: service-account-issuer, value: https://also.example.com}
+    - {name: authorization-mode, value: "Node,RBAC,Webhook"}
+    - {name: anonymous-auth, value: "true"}
+  extraEnvs: [{name: GOGC, value: "80"}, {name: A, value: b}]
+  extraVolumes: [{name: audit, hostPath: /var/log/audit, mountPath: /var/log/audit, pathType: DirectoryOrCreate}]
+controllerManager:
+  extraArgs: [{name: flex-volume-plugin-dir, value: /opt/flex}, {name: bind-address, value: 0.0.0.0}]
+scheduler: {extraEnvs: [{name: GOGC, value: "60"}]}
+etcd:
+  local:
+    extraArgs: [{name: listen-metrics-urls, value: "http://127.0.0.1:2391"}]
+    extraEnvs: [{name: ETCD_LOG_LEVEL, value: warn}]
+    serverCertSANs: [etcd.example.com]
+proxy: {disabled: true}
+"""
+
+
+def text(version: str, api: str) -> str:
+    """A cluster.yaml of this version that says much of what its API can say."""
+    head = V1BETA3_DOCUMENTS if api == V1BETA3 else V1BETA4_DOCUMENTS
+    # The newest algorithm of each minor, so that all of them are asked.
+    algorithm = release(version).features.key_algorithms[-1]
+    return head.replace("VERSION", version).replace("ALGORITHM", algorithm) + COMPONENTS
+
+
+def kubeadm(version: str) -> Path:
+    """The real one; it is built where the cache has none."""
+    return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
+
+
+@cache
+def compared(version: str, api: str) -> ParityReport:
+    """Our files and objects beside those of the version's kubeadm."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cluster.yaml"
+        path.write_text(text(version, api))
+        return compare_cluster(path, kubeadm(version))
+
+
+@pytest.mark.parametrize("api", [V1BETA3, V1BETA4])
+@pytest.mark.parametrize("version", ASKED)
+def test_nothing_differs_but_what_is_declared(version: str, api: str) -> None:
+    """Every field of every file and object is that kubeadm's, in each API version that it reads."""
+    if api not in release(version).features.config_apis:
+        return
+
+    report = compared(version, api)
+
+    assert [str(difference) for difference in report.undeclared] == []
+    assert len(report.rows) > 90
+    assert [row.item for row in report.rows if not row.chapter] == []
+
+
+@pytest.mark.parametrize("version", ASKED)
+def test_images_are_those_that_kubeadm_lists(version: str) -> None:
+    """`kubeadm config images list` for the example's documents, in its order; the pins of the table among them."""
+    documents_of = documents.read(example("lab").read_text())
+    features = release(version).features
+    for value in documents_of:
+        if value["kind"] == "ClusterConfiguration":
+            value |= {"kubernetesVersion": version}
+        if value["apiVersion"] == V1BETA3:
+            value["apiVersion"] = features.config_apis[-1]
+    whole = [*documents_of, *yaml.safe_load_all(example("lab").read_text().rpartition("---")[2])]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cluster.yaml"
+        path.write_text(yaml.safe_dump_all(whole))
+        cluster = load(path)
+    node = cluster.first_control_plane
+    done = sandbox.run(
+        sandbox.machine(node, {"kubeadm": kubeadm(version)}),
+        f"kubeadm config images list --config {CONFIG} 2>/dev/null\n",
+        {CONFIG: file(documents.for_init(documents_of, node), 0o600)},
+    )
+
+    assert list(images(cluster)) == done.output.split()
