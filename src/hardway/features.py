@@ -143,7 +143,6 @@ V1_31 = replace(
         "/usr/share/ca-certificates",
         "/usr/local/share/ca-certificates",
     ),
-    startup_timeout_of="the first master",
     etcd_readyz=True,
     kubelet_fields=V1_30.kubelet_fields | {"failCgroupV1"},
     kube_proxy_fields=frozenset({"windowsRunAsService"}),
@@ -172,6 +171,7 @@ V1_33 = replace(
     sha256_key_identifiers=True,
     kubelet_client_is_admin=False,
     kubelet_local_mode=True,
+    startup_timeout_of="the first master",
     sorted_extra_args=False,
     kubelet_fields=V1_32.kubelet_fields
     | {

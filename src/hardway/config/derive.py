@@ -14,6 +14,7 @@ from hardway.config.nodes import nodes, pod_network
 from hardway.config.sources import Sources
 from hardway.features import Features
 from hardway.model import (
+    Args,
     Balancer,
     Certificates,
     Cluster,
@@ -26,6 +27,7 @@ from hardway.model import (
     Node,
     Paths,
     Role,
+    argument,
     authorization_modes,
     freeze_document,
 )
@@ -63,7 +65,7 @@ def derive(sources: Sources) -> Cluster:
         image_repository=config.image_repository,
         coredns_image=_coredns(config, release),
         pause_image=f"{config.image_repository}/pause:{release.pause_image_tag}",
-        api_server=_component(config.api_server, tuple(name.lower() for name in config.api_server.cert_sans)),
+        api_server=_api_server(config, release.features),
         api_server_timeout=int(seconds(config.api_server.timeout_for_control_plane) or 0),
         controller_manager=_component(config.controller_manager),
         scheduler=_component(config.scheduler),
@@ -141,6 +143,11 @@ def _component(config: api.ControlPlaneComponent, cert_sans: tuple[str, ...] = (
     return Component(config.extra_args.pairs, volumes, cert_sans, _envs(config.extra_envs))
 
 
+def _api_server(config: api.ClusterConfiguration, features: Features) -> Component:
+    found = _component(config.api_server, tuple(name.lower() for name in config.api_server.cert_sans))
+    return replace(found, extra_args=_with_modes(found.extra_args)) if features.authorization_mode_stored else found
+
+
 def _envs(given: list[api.EnvVar]) -> tuple[tuple[str, str], ...]:
     return tuple((env.name, env.value) for env in given)
 
@@ -159,14 +166,19 @@ def _skipped(sources: Sources) -> tuple[str, ...]:
     return (*sources.init.skip_phases, *(phase for name, phase in ADDONS.items() if disabled[name]))
 
 
+def _with_modes(args: Args) -> Args:
+    """With authorization-mode among them, and no mode that kubeadm does not know."""
+    modes = authorization_modes(argument(args, "authorization-mode"))
+    return tuple(sorted({**dict(args), "authorization-mode": modes}.items()))
+
+
 def _normal(sources: Sources, features: Features) -> dict[str, Any]:
     """ClusterConfiguration as the user wrote it, with what the kubeadm of 1.29 puts into it."""
     given = sources.given("ClusterConfiguration")
     if features.authorization_mode_stored:
         server = given.get("apiServer") or {}
-        args = dict(server.get("extraArgs") or {})
-        args["authorization-mode"] = authorization_modes(args.get("authorization-mode") or "")
-        given["apiServer"] = {**server, "extraArgs": args}
+        args = tuple((server.get("extraArgs") or {}).items())
+        given["apiServer"] = {**server, "extraArgs": dict(_with_modes(args))}
     return given
 
 
