@@ -67,6 +67,7 @@ kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: minors
 controlPlaneEndpoint: api.example.com:8443
+featureGates: {PublicKeysECDSA: true}
 networking: {podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}
 apiServer:
   timeoutForControlPlane: 5m5s

@@ -199,10 +199,10 @@ def test_without_fallback_the_mirror_is_asked_last_too() -> None:
     assert "server" not in hosts(Registry("_default", mirrors))
 
 
-def test_gates_that_change_users_or_keys_are_refused() -> None:
-    """RootlessControlPlane and PublicKeysECDSA are refused with what is built instead."""
-    for gate in ("RootlessControlPlane", "PublicKeysECDSA"):
-        text = LAB.replace("clusterName: my", f"featureGates: {{{gate}: true}}\nclusterName: my")
+def test_gates_that_change_users_or_members_are_refused() -> None:
+    """RootlessControlPlane and members of etcd that vote at once are refused with what is built instead."""
+    for gate, built in (("RootlessControlPlane", "false"), ("EtcdLearnerMode", "true")):
+        text = LAB.replace("clusterName: my", f"featureGates: {{{gate}: {built == 'false'}}}\nclusterName: my")
 
-        assert f"hardway builds clusters with {gate}=false only" in refused(text)
+        assert f"hardway builds clusters with {gate}={built} only" in refused(text)
         assert "hint:" in refused(text).split(gate)[-1]
