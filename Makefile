@@ -49,5 +49,7 @@ test-full: setup ## the long tail: other examples of every property, and the clo
 bench: setup ## hardway against stock kubeadm on the same nodes
 	.venv/bin/python bench/bench.py
 
-golden: setup ## write golden files and docs/reference.md anew; read the difference before you commit it
-	.venv/bin/pytest -q tests/golden --golden
+golden: setup ## write golden files, docs/reference.md and docs/schemas anew; read the difference before you commit it
+	@.venv/bin/pytest -q tests/golden --golden >/dev/null || true
+	.venv/bin/pytest -q tests/golden
+	@git status --short tests/golden docs
