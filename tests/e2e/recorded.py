@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from hardway.cli import ui
-from hardway.cli.app import main
+from hardway.cli.main import main
 from hardway.engine import inputs
 from hardway.engine.events import Event, StepDone
 

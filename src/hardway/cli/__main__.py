@@ -1,5 +1,5 @@
 """`python -m hardway.cli`: the command without its installed script."""
 
-from hardway.cli.app import main
+from hardway.cli.main import main
 
 main()

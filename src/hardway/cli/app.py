@@ -1,6 +1,4 @@
-"""Entry point of the command `hardway`."""
-
-import sys
+"""The verbs of the command `hardway`."""
 
 import typer
 
@@ -24,10 +22,8 @@ from hardway.cli import (
     schema,
     token,
     trust,
-    ui,
     versions,
 )
-from hardway.errors import HardwayError
 
 app = typer.Typer(
     name="hardway",
@@ -68,15 +64,3 @@ app.add_typer(lab.app, name="lab")
 @app.callback()
 def root(version: versions.Version = False) -> None:
     """Kubernetes the hard way: every file and every command of a cluster, in the open."""
-
-
-def main() -> None:
-    """Run the command; a user's mistake ends with a message and the error's exit code, never with a traceback."""
-    try:
-        app(standalone_mode=True)
-    except HardwayError as error:
-        ui.failure(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        ui.say("interrupted: run the same command again, it continues where the nodes stand")
-        sys.exit(130)

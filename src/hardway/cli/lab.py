@@ -54,6 +54,8 @@ def down(name: Name = "lab") -> None:
 def status(name: Name = "lab", json: Json = False) -> None:
     """Show the nodes."""
     rows = recorded(name).status()
+    if not rows:
+        ui.say(f"lab `{name}` is not up")
     if json:
         ui.data(
             outputs.LAB.text([{"node": row.host_name, "address": row.address, "state": row.state} for row in rows])

@@ -121,6 +121,13 @@ async def connect(node: Node, sudo_password: str = "") -> AsyncSsh:
             login,
             hint="which user and key does the node accept? `ssh-add -l` lists the agent's keys",
         ) from denied
+    except FileNotFoundError as missing:
+        raise Unreachable(
+            f"a file of its SSH settings is missing: {missing.filename or missing}",
+            node.name,
+            login,
+            hint="ssh.configFile and ssh.identityFile of the Inventory name files of this machine",
+        ) from missing
     except (asyncssh.Error, OSError, TimeoutError) as failed:
         raise Unreachable(
             f"no connection: {str(failed) or 'it does not answer in time'}",
