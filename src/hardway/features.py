@@ -42,6 +42,8 @@ class Features:
     """encryptionAlgorithm can be one of them."""
     leaves_begin_with_ca: bool = True
     """A certificate begins when its CA begins; else five minutes before it is made. (Kubeconfigs': always with the CA.)"""
+    kubeconfigs_follow_algorithm: bool = False
+    """Keys in kubeconfigs are of the chosen algorithm, too; else they are RSA with 2048 bits."""
     sha256_key_identifiers: bool = False
     """A CA's subject key identifier is a shortened SHA-256 (kubeadm built with Go 1.25 or newer), else a SHA-1."""
     kubelet_client_is_admin: bool = True
@@ -136,6 +138,7 @@ V1_31 = replace(
         ControlPlaneKubeletLocalMode=Gate(False),
     ),
     leaves_begin_with_ca=False,
+    kubeconfigs_follow_algorithm=True,
     ca_directories=(
         "/etc/pki/ca-trust",
         "/etc/pki/tls/certs",

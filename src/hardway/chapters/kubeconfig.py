@@ -15,7 +15,7 @@ def keys(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield Command(
         "kubeconfig/keys",
         "make the private keys of the client certificates side by side",
-        openssl.make_keys((f"{openssl.KEYS}/{spec.name}.key" for spec in specs), cluster.certificates.algorithm),
+        openssl.make_keys((f"{openssl.KEYS}/{spec.name}.key" for spec in specs), specs[0].algorithm),
         Check("the keys to exist", questions.kubeconfig_keys_made(openssl.KEYS, specs)),
         why="they wait in memory until their kubeconfig takes them in",
     )

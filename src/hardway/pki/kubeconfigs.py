@@ -29,6 +29,7 @@ class KubeconfigSpec:
     organizations: tuple[str, ...] = ()
     days: float = 365
     algorithm: str = "RSA-2048"
+    """Of the embedded key."""
     empty_preferences: bool = True
     """The file says `preferences: {}`."""
     rotated: str = ""
@@ -48,7 +49,7 @@ def rotated_certificate(cluster: Cluster, node: Node) -> str:
 
 def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
     """The kubeconfigs of one master. Joining masters get neither super-admin.conf nor kubelet.conf from here."""
-    issuer = catalog.ca(cluster, "ca")
+    issuer, features = catalog.ca(cluster, "ca"), cluster.release.features
     everywhere = cluster.endpoint.url
     # kubeadm lets the controllers of a master talk to the API server of that master: an older or newer API server
     # behind the balancer would break the version skew policy during upgrades.
@@ -68,8 +69,8 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
             issuer.key,
             organizations,
             cluster.certificates.days,
-            cluster.certificates.algorithm,
-            cluster.release.features.empty_values_written,
+            cluster.certificates.algorithm if features.kubeconfigs_follow_algorithm else "RSA-2048",
+            features.empty_values_written,
             rotated,
         )
 
@@ -94,7 +95,7 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
         spec(
             "kubelet",
             "for the first master's kubelet; the others get theirs by TLS bootstrap",
-            here if cluster.release.features.kubelet_local_mode else everywhere,
+            here if features.kubelet_local_mode else everywhere,
             f"system:node:{node.name}",
             ("system:nodes",),
             rotated=rotated_certificate(cluster, node),
