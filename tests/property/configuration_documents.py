@@ -6,6 +6,10 @@ from hypothesis import strategies as st
 
 from hardway.config import kube_proxy, kubelet
 from hardway.config.go import Field, Struct
+from hardway.versions import DEFAULT, release
+
+FEATURES = release(DEFAULT).features
+"""Of the kubeadm that is asked."""
 
 WORDS = st.sampled_from(
     [
@@ -108,8 +112,8 @@ def document(table: Struct) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-KUBELET = document(kubelet.FIELDS)
-KUBE_PROXY = document(kube_proxy.FIELDS)
+KUBELET = document(kubelet.fields(FEATURES))
+KUBE_PROXY = document(kube_proxy.fields(FEATURES))
 
 FLAGS = st.none() | st.dictionaries(
     st.sampled_from(["v", "bind-address", "feature-gates", "z"]), WORDS | st.none(), max_size=3

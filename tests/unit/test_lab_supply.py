@@ -25,6 +25,7 @@ from hardway.lab.mirror import SITES, MirrorServer, build_mirror_tree
 from hardway.lab.oci import NET_BIND_SERVICE, Entry, Image, write_archive
 from hardway.lab.paths import fresh_dir
 from hardway.lab.sources import (
+    KUBERNETES_BUILDS,
     NAMES,
     Binaries,
     ChecksumForm,
@@ -59,7 +60,11 @@ def binaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Binaries:
 def test_every_binary_has_a_release_file_and_a_module() -> None:
     """Both sources give the same binaries, in the same directories of the cache; only pause has neither."""
     released = {name: file.component for file in release_files(RELEASE) for name in file.members}
-    built = {name: part.component for part in go_components(RELEASE) for name in part.packages}
+    built = {
+        name: part.component
+        for part in go_components(RELEASE, KUBERNETES_BUILDS[RELEASE.kubernetes])
+        for name in part.packages
+    }
     assert released == built
     assert set(released) | {"pause"} == set(NAMES)
 

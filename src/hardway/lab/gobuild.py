@@ -51,13 +51,12 @@ APT_BUILD_PACKAGES = (
 
 INSTALL_HINT = f"apt-get install {' '.join(APT_BUILD_PACKAGES)}, and Go 1.21 or newer"
 PROBE_SECONDS = 2.0
-DEFAULT_KUBERNETES = "v1.30.4"
 
 Fetch = Callable[[str, Path], None]
 """Writes what a URL holds into a file; LabError when it cannot."""
 
 
-def ensure_binaries(source: str, say: Say, kubernetes: str = DEFAULT_KUBERNETES) -> Binaries:
+def ensure_binaries(source: str, say: Say, kubernetes: str = versions.DEFAULT) -> Binaries:
     """All binaries of the lab, from the cache if they are there.
 
     `source` is `release` (the release sites, checksums verified), `go` (built from Go modules), `auto` (what is cached,
@@ -109,7 +108,8 @@ def from_go(release: Release, say: Say) -> Binaries:
     """Binaries built by the `go` command from published modules, one `go build` at a time: about ten minutes when cold."""
     paths = _paths("go", release)
     with locked("binaries"):
-        for component in go_components(release):
+        build_of = KUBERNETES_BUILDS.get(release.kubernetes) or _published_build(release.kubernetes)
+        for component in go_components(release, build_of):
             missing = [name for name in component.packages if not paths[name].exists()]
             if missing:
                 build(component, {name: paths[name] for name in missing}, say)
@@ -129,6 +129,9 @@ def ensure_kubernetes(version: str, names: Sequence[str], say: Say) -> Mapping[s
     LabError when the version is not published whole, which happens for some patch versions.
     """
     targets = {name: cache_dir() / "binaries" / "go" / f"kubernetes-{version}" / name for name in names}
+    if all(path.exists() for path in targets.values()):
+        # Each is complete or absent: nobody has to wait for the build of another version.
+        return targets
     with locked("binaries"):
         missing = {name: path for name, path in targets.items() if not path.exists()}
         if missing:

@@ -126,7 +126,7 @@ class Lab:
         self._boot([node.host_name for node in self.spec.nodes])
 
     def _make(self, source: str, say: Say, seeds: Mapping[str, str]) -> None:
-        binaries = ensure_binaries(source, say)
+        binaries = ensure_binaries(source, say, self.spec.kubernetes)
         say(f"Kubernetes {binaries.release.kubernetes}: {binaries.origin}")
         tree = ensure_tree(say)
         mirror_root = ensure_mirror(binaries, tree, PACKAGES, say)

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from hardway.errors import LabError
-from hardway.versions import Release
+from hardway.versions import DEFAULT, Release
 
 KUBERNETES = (
     "kubeadm",
@@ -221,7 +221,14 @@ KUBERNETES_BUILDS = {
 """gitCommit and buildDate as `kubeadm version` of the release prints them."""
 
 TOOLCHAIN = "go1.21.13"
-"""For the rest: all were released with Go 1.20 or 1.21, of which this is the last patch."""
+"""For what goes with v1.30.4: all were released with Go 1.20 or 1.21, of which this is the last patch. What goes with
+another release is built with the Go of that release, which is never older than they ask for."""
+
+COMMITS: Mapping[str, str] = {
+    "etcd-v3.5.12": "e7b3bb6cc",
+    "coredns-v1.11.1": "ae2bbc2",
+}
+"""Commits of releases, as the binaries print them; of others they stay empty."""
 
 
 def kubernetes_component(version: str, build: KubernetesBuild) -> GoComponent:
@@ -249,13 +256,18 @@ def kubernetes_component(version: str, build: KubernetesBuild) -> GoComponent:
     )
 
 
-def go_components(release: Release) -> tuple[GoComponent, ...]:
+def _stamp(name: str, component: str) -> dict[str, str]:
+    return {name: COMMITS[component]} if component in COMMITS else {}
+
+
+def go_components(release: Release, build: KubernetesBuild) -> tuple[GoComponent, ...]:
     """Everything that is built from Go modules, what the others wait for first. pause is C."""
+    toolchain = TOOLCHAIN if release.kubernetes == DEFAULT else build.toolchain
     containerd = "github.com/containerd/containerd"
     plugins = "github.com/containernetworking/plugins"
     coredns_version = release.coredns_image_tag.removeprefix("v")
     return (
-        kubernetes_component(release.kubernetes, KUBERNETES_BUILDS[release.kubernetes]),
+        kubernetes_component(release.kubernetes, build),
         GoComponent(
             f"etcd-{release.etcd}",
             tuple((f"go.etcd.io/etcd/{part}/v3", release.etcd) for part in ("server", "etcdctl", "etcdutl")),
@@ -264,8 +276,8 @@ def go_components(release: Release) -> tuple[GoComponent, ...]:
                 "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
                 "etcdutl": "go.etcd.io/etcd/etcdutl/v3",
             },
-            TOOLCHAIN,
-            {"go.etcd.io/etcd/api/v3/version.GitSHA": "e7b3bb6cc"},
+            toolchain,
+            _stamp("go.etcd.io/etcd/api/v3/version.GitSHA", f"etcd-{release.etcd}"),
         ),
         GoComponent(
             f"containerd-v{release.containerd}",
@@ -297,14 +309,14 @@ def go_components(release: Release) -> tuple[GoComponent, ...]:
                 "portmap": f"{plugins}/plugins/meta/portmap",
                 "loopback": f"{plugins}/plugins/main/loopback",
             },
-            TOOLCHAIN,
+            toolchain,
             {f"{plugins}/pkg/utils/buildversion.BuildVersion": release.cni_plugins},
         ),
         GoComponent(
             f"coredns-v{coredns_version}",
             (("github.com/coredns/coredns", f"v{coredns_version}"),),
             {"coredns": "github.com/coredns/coredns"},
-            TOOLCHAIN,
-            {"github.com/coredns/coredns/coremain.GitCommit": "ae2bbc2"},
+            toolchain,
+            _stamp("github.com/coredns/coredns/coremain.GitCommit", f"coredns-v{coredns_version}"),
         ),
     )

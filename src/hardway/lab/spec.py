@@ -10,6 +10,7 @@ from hardway.errors import UsageError
 from hardway.lab.paths import state_dir
 from hardway.model import Cluster
 from hardway.model.dns import TTL, Record, records
+from hardway.versions import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class LabSpec:
     zone: str
     nodes: tuple[LabNode, ...]
     records: tuple[Record, ...]
+    kubernetes: str = DEFAULT
+    """Version of the binaries and images that its mirror has."""
 
     def __post_init__(self) -> None:
         """UsageError for a name that cannot be part of an interface, a directory and a cgroup, or for twin nodes."""
@@ -96,4 +99,5 @@ def from_cluster(cluster: Cluster, name: str) -> LabSpec:
         zone,
         tuple(LabNode(n.host_name, n.name, n.address, n.is_kubernetes) for n in cluster.nodes),
         (*records(cluster), Record(f"mirror.{zone}", gateway, TTL)),
+        cluster.release.kubernetes,
     )
