@@ -16,7 +16,7 @@ from hardway.engine.schedule import Selection
 from hardway.engine.transport import OnLine, Result, Transport
 from hardway.model import Cluster, Endpoint, Node, Role
 from hardway.steps import Check, Command, File, Step
-from hardway.versions import RELEASES
+from hardway.versions import DEFAULT, release
 from hardway.workflows.stage import Stage
 
 ENTER = (
@@ -78,7 +78,7 @@ class World:
         self.cluster = Cluster(
             "test",
             "example.com",
-            RELEASES[0],
+            release(DEFAULT),
             Endpoint("api.example.com"),
             tuple(
                 Node(
