@@ -1,6 +1,7 @@
 """The layers of the house: imports go one way (design section 5)."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import hardway
@@ -93,3 +94,10 @@ def test_nothing_below_the_engine_touches_the_world() -> None:
     ]
 
     assert wrong == []
+
+
+def test_names_of_test_modules_are_their_own() -> None:
+    """pytest imports test modules by bare name: two of one name cannot be collected in one run."""
+    names = Counter(path.name for path in Path(__file__).parents[1].glob("**/test_*.py"))
+
+    assert [name for name, times in names.items() if times > 1] == []
