@@ -36,8 +36,8 @@ binaries: ## Kubernetes, etcd and the rest, built once per version and kept in t
 fast: ## unit, property and golden tests: no root, no nodes
 	.venv/bin/pytest -q -m "not parity" tests/unit tests/property tests/golden
 
-parity: ## against the real kubeadm
-	.venv/bin/pytest -q -m parity tests/unit tests/property tests/parity
+parity: ## against the real kubeadm; with N=2000 that many random configurations, resumable
+	$(if $(N),.venv/bin/python tests/parity/broad.py $(N),.venv/bin/pytest -q -m parity tests/unit tests/property tests/parity)
 
 lab: ## acid tests on real nodes
 	.venv/bin/pytest -q tests/e2e

@@ -118,7 +118,7 @@ def _balancer(sources: Sources, members: tuple[Node, ...]) -> Balancer:
 def _coredns(config: api.ClusterConfiguration, release: versions.Release) -> str:
     """kubeadm keeps CoreDNS in a folder of its own in the default registry only."""
     repository = config.dns.image_repository or config.image_repository
-    is_default = not config.dns.image_repository and config.image_repository == "registry.k8s.io"
+    is_default = repository == "registry.k8s.io"
     return (
         f"{repository}{'/coredns' if is_default else ''}/coredns:{config.dns.image_tag or release.coredns_image_tag}"
     )

@@ -67,11 +67,10 @@ class Call:
     text: str
 
 
-def init(cluster: Cluster) -> Made:
-    """The first master's files, without what needs a running kubelet."""
-    return _files(
-        cluster.first_control_plane, _steps(cluster, cluster.first_control_plane, INIT, without=FINALIZE), {}
-    )
+def init(cluster: Cluster, start: Tree | None = None) -> Made:
+    """The first master's files, without what needs a running kubelet; `start` are CAs that are there already."""
+    node = cluster.first_control_plane
+    return _files(node, _steps(cluster, node, INIT, without=FINALIZE), start or {})
 
 
 def finalize(cluster: Cluster, start: Tree) -> Made:

@@ -92,10 +92,13 @@ class Oracle:
     documents: Documents
     cluster: Cluster
 
-    def init(self) -> Made:
-        """The first master's files after `kubeadm init`, as far as they do not need a running kubelet."""
+    def init(self, start: Tree | None = None) -> Made:
+        """The first master's files after `kubeadm init`, as far as they do not need a running kubelet.
+
+        `start` are CAs that are there already.
+        """
         node = self.cluster.first_control_plane
-        return self._phases(node, documents.for_init(self.documents, node), INIT_PHASES)
+        return self._phases(node, documents.for_init(self.documents, node), INIT_PHASES, start)
 
     def finalize(self, start: Tree) -> Made:
         """The first master's files once its kubelet has stored its certificate."""
@@ -112,17 +115,19 @@ class Oracle:
         return self._phases(node, documents.as_joined(self.documents, node), (KUBELET_PHASE,))
 
     def actions(self) -> tuple[tuple[Action, ...], Made]:
-        """What `kubeadm init --upload-certs` would do to the API, and the dry run's certificates."""
+        """What `kubeadm init` would do to the API, with --upload-certs where masters join, and the dry run's certificates.
+
+        Its dry run makes CAs of its own: it reads those that are there, and then looks for them elsewhere.
+        """
         node = self.cluster.first_control_plane
         skipped = ",".join(("preflight", *documents.skipped(self.documents)))
         start = {CONFIG: file(documents.for_init(self.documents, node), 0o600)}
-        script = (
-            f"{self._environment}kubeadm init --dry-run --upload-certs --config {CONFIG} --skip-phases {skipped}\n"
-        )
+        upload = "--upload-certs " if self.cluster.joining_control_planes else ""
+        script = f"{self._environment}kubeadm init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}\n"
         begun = now()
         done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
         shown = [_annotated(action, node) if _is_unknown(action) else action for action in parse(done.output)]
-        return (*NOT_SHOWN, *shown), Made(_dry_files(done.tree), begun, now())
+        return (*NOT_SHOWN, *shown), Made(_dry_files(done.tree, self.cluster.paths.pki), begun, now())
 
     @property
     def _environment(self) -> str:
@@ -204,11 +209,11 @@ def _annotated(action: Action, node: Node) -> Action:
     return replace(action, value={"metadata": {"annotations": annotations}})
 
 
-def _dry_files(tree: Tree) -> dict[str, Entry]:
+def _dry_files(tree: Tree, pki: str) -> dict[str, Entry]:
     """The dry run's files at the places that they are meant for, certificates and keys only."""
     found = {}
     for path, entry in tree.items():
         rest = re.sub(r"^/etc/kubernetes/tmp/kubeadm-init-dryrun\d+/", "", path)
         if entry.kind is Kind.FILE and rest != path and rest.endswith((".crt", ".key", ".pub")):
-            found[f"/etc/kubernetes/pki/{rest}"] = entry
+            found[f"{pki}/{rest}"] = entry
     return found

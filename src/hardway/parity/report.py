@@ -68,9 +68,11 @@ class ParityReport:
 Work = Callable[[], Made]
 
 
-def compare_cluster(path: Path, kubeadm: Path) -> ParityReport:
+def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] | None = None) -> ParityReport:
     """Run the kubeadm binary and our chapters on the documents of a cluster.yaml, and compare. Needs root.
 
+    `authorities`: CAs and service-account keys by their names below the certificates' directory, which both find and
+    keep; looking for primes is what takes longest.
     InvalidConfiguration for a wrong file; StepFailed where one of the two does not get through.
     """
     cluster = load(path)
@@ -84,8 +86,9 @@ def compare_cluster(path: Path, kubeadm: Path) -> ParityReport:
             return first.result(), second.result()
 
         first = cluster.first_control_plane
-        ours, theirs = both(partial(made.init, cluster), oracle.init)
-        rows += _file_rows(cluster, first, (ours, theirs))
+        known_before = _keys(cluster, authorities) if authorities else {}
+        ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
+        rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
         final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
         rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
@@ -164,13 +167,17 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
 
 
 def _shared(cluster: Cluster, tree: Tree) -> Tree:
-    """What a joining master downloads, with the modes that it gets there (kubeadm `copycerts.DownloadCerts`)."""
+    """What a joining master downloads."""
+    return _keys(cluster, {name: tree[f"{cluster.paths.pki}/{name}"].content for name in SHARED})
+
+
+def _keys(cluster: Cluster, contents: Mapping[str, bytes]) -> Tree:
+    """CAs and service-account keys, with the modes that a joining master gives them (kubeadm `copycerts.DownloadCerts`)."""
     pki = cluster.paths.pki
-    made: dict[str, Entry] = {
-        path: Entry(Kind.DIRECTORY, 0o755) for path in (cluster.paths.kubernetes, pki, f"{pki}/etcd")
-    }
-    for name in SHARED:
-        made[f"{pki}/{name}"] = file(tree[f"{pki}/{name}"].content, 0o600 if name.endswith(".key") else 0o644)
+    folders = (cluster.paths.kubernetes, pki, f"{pki}/etcd")
+    made: dict[str, Entry] = {path: Entry(Kind.DIRECTORY, 0o755) for path in folders}
+    for name, content in contents.items():
+        made[f"{pki}/{name}"] = file(content, 0o600 if name.endswith(".key") else 0o644)
     return made
 
 

@@ -50,7 +50,7 @@ def render(node: Node, steps: Iterable[Step], start: Tree | None = None) -> Tree
 
 
 def script(steps: Iterable[Step]) -> Iterator[str]:
-    """bash that carries the steps out on an empty node, and asks the guard of each afterwards."""
+    """bash that carries out the steps that are due, and asks the guard of each afterwards."""
     for step in steps:
         for primitive in lower(step):
             yield from _carried_out(primitive)
@@ -66,7 +66,9 @@ def _carried_out(primitive: Primitive) -> Iterator[str]:
             )
         case Run():
             step = quote(primitive.step)
-            yield f"printf '%s\\n' {step}\n(\n{primitive.script.rstrip()}\n) </dev/null\n"
             # Not in a command substitution: bash 5.2 mangles here-documents in those.
-            yield f"(\nset +o pipefail\n{primitive.unless.script.rstrip()}\n) </dev/null >/run/reason || {{\n"
-            yield f"  printf '%s: not content afterwards: %s\\n' {step} \"$(cat /run/reason)\" >&2\n  exit 1\n}}\n"
+            guard = f"(\nset +o pipefail\n{primitive.unless.script.rstrip()}\n) </dev/null >/run/reason 2>/dev/null"
+            # The last command of an `||` is no condition: `set -e` counts inside.
+            yield f"{guard} || {{\nprintf '%s\\n' {step}\n(\n{primitive.script.rstrip()}\n) </dev/null\n"
+            yield f"{guard} || {{\n"
+            yield f"  printf '%s: not content afterwards: %s\\n' {step} \"$(cat /run/reason)\" >&2\n  exit 1\n}}\n}}\n"
