@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from sides import example, kubeadm
 
 from hardway.config import InvalidConfiguration, load
-from hardway.errors import HardwayError
+from hardway.errors import StepFailed
 from hardway.lab.paths import cache_dir
 from hardway.parity import made
 from hardway.parity.objects import SHARED
@@ -73,7 +73,10 @@ def piece(number: int, count: int) -> Counter[str]:
     )
     @given(clusters())
     def compared(text: str) -> None:
-        report = beside_kubeadm(text, fresh=number % FRESH == 0)
+        try:
+            report = beside_kubeadm(text, fresh=number % FRESH == 0)
+        except StepFailed as refused:
+            raise AssertionError(f"one side does not get through:\n{refused}\n\n{text}") from refused
         if report is None:
             counted["refused"] += 1
             return
@@ -109,7 +112,7 @@ def main() -> None:
             continue
         try:
             done[str(number)] = dict(piece(number, PIECE))
-        except (AssertionError, HardwayError) as difference:
+        except AssertionError as difference:
             failures.append(number)
             sys.stdout.write(f"seed {number}: {difference}\n")
             continue
