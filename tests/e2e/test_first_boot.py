@@ -32,6 +32,7 @@ def on_the_lab(folder: Path) -> Path:
         {"name": name, "address": f"{NETWORK}.{number}", "roles": [role]}
         for number, (name, role) in enumerate(roles.items(), 11)
     ]
+    del inventory["loadBalancer"]
     inventory["ssh"] = {"configFile": f"/var/lib/hardway-lab/{NAME}/ssh/config"}
     inventory["files"] = {"/etc/kubernetes/some.key": "some.key"}
     (folder / "some.key").write_text(SECRET)
