@@ -11,6 +11,7 @@ from hardway.bundle.opened import Opened, opened, verify
 from hardway.bundle.use import Brought
 from hardway.bundle.use import use as bring
 from hardway.cli import outputs, ui
+from hardway.cli.epilog import HERE, NODES, epilog
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.run import open_session
 from hardway.engine.transport import Connect
@@ -22,8 +23,8 @@ app = typer.Typer(
 
 
 @app.command(
-    epilog="Example: hardway bundle create -f cluster.yaml -o cluster.tar"
-    "  |  SSL_CERT_FILE and HTTPS_PROXY of this machine count.  |  Exit codes: 0 done, 1 not to be had, 2 wrong input."
+    epilog=epilog("bundle create -f cluster.yaml -o cluster.tar", HERE, c1="not to be had")
+    + " SSL_CERT_FILE and HTTPS_PROXY of this machine count."
 )
 def create(
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory, or a file that ends with .tar")],
@@ -55,8 +56,9 @@ def create(
 
 
 @app.command(
-    epilog="Example: hardway bundle use cluster.tar -f cluster.yaml"
-    "  |  Exit codes: 0 done, 2 wrong input, 3 a node has no room, 4 node not reachable, 6 the bundle was changed."
+    epilog=epilog(
+        "bundle use cluster.tar -f cluster.yaml", NODES, c3="a node has no room", c6="the bundle was changed"
+    )
 )
 def use(
     bundle: Annotated[Path, typer.Argument(help="What hardway bundle create made")],

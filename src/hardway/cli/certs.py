@@ -8,6 +8,7 @@ import typer
 
 from hardway.chapters.renew import Request, restarted
 from hardway.cli import movement, outputs, ui
+from hardway.cli.epilog import CHANGES, NODES, epilog
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
 from hardway.engine.ask import ask_nodes
 from hardway.engine.certificates import Certificate
@@ -43,7 +44,10 @@ def _stored(cluster: Cluster, nodes: tuple[Node, ...], connect: Connect) -> list
     return [parse(stored) for node in nodes for stored in expiration.read(node.name, answers[node.name])]
 
 
-@app.command(name="check-expiration", epilog="Example: hardway certs check-expiration --exit-code -f cluster.yaml")
+@app.command(
+    name="check-expiration",
+    epilog=epilog("certs check-expiration --exit-code -f cluster.yaml", NODES, c10="one ends soon"),
+)
 def check_expiration(
     file: File = DEFAULT_FILE,
     node: Nodes = None,
@@ -115,7 +119,7 @@ def _as_data(item: Certificate, now: datetime) -> outputs.CertificateEnd:
     }
 
 
-@app.command(epilog="Example: hardway certs renew all --dry-run -f cluster.yaml")
+@app.command(epilog=epilog("certs renew all --dry-run -f cluster.yaml", CHANGES))
 def renew(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As check-expiration lists them, or all")],
     file: File = DEFAULT_FILE,

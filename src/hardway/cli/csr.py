@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hardway.cli import outputs, ui
+from hardway.cli.epilog import NODES, epilog
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.engine.ask import ask_master
 from hardway.engine.transport import Connect
@@ -28,7 +29,7 @@ def _listed(cluster: Cluster, connect: Connect) -> tuple[Request, ...]:
     return requests.listed(ask_master(cluster, "list the requests", requests.listing(cluster), connect))
 
 
-@app.command(name="list", epilog="Example: hardway csr list -f cluster.yaml")
+@app.command(name="list", epilog=epilog("csr list -f cluster.yaml", NODES))
 def list_(file: File = DEFAULT_FILE, json: Json = False, ask_sudo_password: AskSudoPassword = False) -> None:
     """List the requests and say of each open one whether it agrees with the inventory."""
     found = _listed(read(file, None), connection(ask_sudo_password))
@@ -54,7 +55,7 @@ def _verdict(item: Request) -> str:
     return item.objection or "-"
 
 
-@app.command(epilog="Example: hardway csr approve --watch -f cluster.yaml")
+@app.command(epilog=epilog("csr approve --watch -f cluster.yaml", (*NODES, 6)))
 def approve(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="Only these; all open ones by default")

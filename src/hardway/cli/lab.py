@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hardway.cli import outputs, ui
+from hardway.cli.epilog import epilog
 from hardway.cli.options import File, Json, read
 from hardway.errors import UsageError
 from hardway.lab.lab import Lab, recorded
@@ -19,7 +20,7 @@ EXAMPLE = Path("examples/lab/cluster.yaml")
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; it is part of every name on the host")]
 
 
-@app.command()
+@app.command(epilog=epilog("lab up -f examples/lab/cluster.yaml", (2, 7)))
 def up(
     file: File = EXAMPLE,
     name: Name = "lab",
@@ -43,14 +44,14 @@ def up(
     ui.say(f"next: hardway apply -f {file}")
 
 
-@app.command()
+@app.command(epilog=epilog("lab down", (2, 7)))
 def down(name: Name = "lab") -> None:
     """Remove the lab: machines, mounts, cgroups, bridge, state. The cache stays."""
     recorded(name).down()
     ui.say(f"lab `{name}` is gone")
 
 
-@app.command()
+@app.command(epilog=epilog("lab status --json", (2, 7)))
 def status(name: Name = "lab", json: Json = False) -> None:
     """Show the nodes."""
     rows = recorded(name).status()
@@ -64,14 +65,18 @@ def status(name: Name = "lab", json: Json = False) -> None:
         ui.table(("NODE", "ADDRESS", "STATE"), [(row.host_name, row.address, row.state) for row in rows])
 
 
-@app.command()
+@app.command(epilog=epilog("lab shell master-1", (2, 7)))
 def shell(node: str, name: Name = "lab") -> None:
     """Open a shell on a node (leave it with exit)."""
     argv = recorded(name).ssh_command(node)
     os.execvp(argv[0], [argv[0], "-t", *argv[1:]])
 
 
-@app.command(name="exec", context_settings={"ignore_unknown_options": True})
+@app.command(
+    name="exec",
+    context_settings={"ignore_unknown_options": True},
+    epilog=epilog("lab exec master-1 -- crictl ps", (2, 7)) + " Any other is the command's own.",
+)
 def execute(node: str, command: list[str], name: Name = "lab") -> None:
     """Run a command as root on a node."""
     argv = recorded(name).ssh_command(node, ["sudo", "-n", shlex.join(command)])

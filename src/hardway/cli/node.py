@@ -8,6 +8,7 @@ import typer
 
 from hardway.chapters.leave import Drain
 from hardway.cli import movement, ui
+from hardway.cli.epilog import CHANGES, epilog
 from hardway.cli.movement import Yes
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.engine.membership import arrival, departure
@@ -23,7 +24,7 @@ app = typer.Typer(
 Names = Annotated[list[str], typer.Argument(metavar="NODE", help="Full or short names, as in the Inventory")]
 
 
-@app.command(epilog="Example: hardway node add worker-2 master-3 -f cluster.yaml --yes")
+@app.command(epilog=epilog("node add worker-2 master-3 -f cluster.yaml --yes", CHANGES))
 def add(
     nodes: Names,
     file: File = DEFAULT_FILE,
@@ -52,7 +53,7 @@ def add(
         ui.say(f"next: hardway check -f {file}")
 
 
-@app.command(epilog="Example: hardway node remove worker-2 --reset -f cluster.yaml --yes")
+@app.command(epilog=epilog("node remove worker-2 --reset -f cluster.yaml --yes", CHANGES))
 def remove(
     nodes: Names,
     file: File = DEFAULT_FILE,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hardway.cli import outputs, ui
+from hardway.cli.epilog import HERE, epilog
 from hardway.cli.options import DEFAULT_FILE, File, Json, Nodes, Only, read
 from hardway.errors import UsageError
 from hardway.model import Cluster, Node
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(epilog=epilog("render bash -f cluster.yaml -o site", HERE))
 def bash(
     file: File = DEFAULT_FILE,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory that is made for the scripts")] = Path(
@@ -46,8 +47,8 @@ def bash(
 
 @app.command(
     name="cloud-init",
-    epilog="Example: hardway render cloud-init --node worker-1 -o seed; the files of seed/worker-1 are a NoCloud seed."
-    " Exit codes: 0 done, 2 wrong input, 6 the directory is not empty.",
+    epilog=epilog("render cloud-init --node worker-1 -o seed", HERE, c6="the directory is not empty")
+    + " The files of seed/worker-1 are a NoCloud seed.",
 )
 def cloud_init(
     file: File = DEFAULT_FILE,
@@ -74,13 +75,13 @@ def cloud_init(
         ui.say(f"note: secrets are in {', '.join(output.name + path for path in secret)} only: a part of their own")
 
 
-@app.command(epilog="Example: hardway render dns -f cluster.yaml >>zone.db. Exit codes: 0 done, 2 wrong input.")
+@app.command(epilog=epilog("render dns -f cluster.yaml >>zone.db", HERE))
 def dns(file: File = DEFAULT_FILE, json: Json = False) -> None:
     """The A records of the cluster as lines of a zone file, with their TTL."""
     _records(file, json, zone_line)
 
 
-@app.command(epilog="Example: hardway render hosts | sudo tee -a /etc/hosts. Exit codes: 0 done, 2 wrong input.")
+@app.command(epilog=epilog("render hosts | sudo tee -a /etc/hosts", HERE))
 def hosts(file: File = DEFAULT_FILE, json: Json = False) -> None:
     """The same records as lines of /etc/hosts, for machines without a DNS zone."""
     _records(file, json, hosts_line)
@@ -94,7 +95,7 @@ def _records(file: Path, json: bool, line: Callable[[Record], str]) -> None:
         ui.data("".join(f"{line(record)}\n" for record in found))
 
 
-@app.command(epilog="Example: hardway render ports --node master-1 --json. Exit codes: 0 done, 2 wrong input.")
+@app.command(epilog=epilog("render ports --node master-1 --json", HERE))
 def ports(file: File = DEFAULT_FILE, node: Nodes = None, json: Json = False) -> None:
     """What listens where, and who must reach it: for firewalls. `hardway check --only ports` asks whether it is so."""
     cluster = read(file, node)

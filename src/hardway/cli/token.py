@@ -7,6 +7,7 @@ import typer
 
 from hardway.chapters.objects import BOOTSTRAPPERS
 from hardway.cli import outputs, ui
+from hardway.cli.epilog import NODES, epilog
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, duration, read
 from hardway.engine.ask import ask_master
 from hardway.engine.inputs import mint
@@ -25,7 +26,7 @@ Ttl = Annotated[str, typer.Option("--ttl", help="Life of the token, as 2h or 90m
 DAY = "24h0m0s"
 
 
-@app.command(epilog="Example: hardway token create --ttl 2h --print-join-command -f cluster.yaml")
+@app.command(epilog=epilog("token create --ttl 2h --print-join-command -f cluster.yaml", NODES))
 def create(
     token: Annotated[
         str, typer.Argument(help="[a-z0-9]{6}.[a-z0-9]{16}; better leave it out: a command line can be seen")
@@ -80,7 +81,7 @@ def store(cluster: Cluster, token: Token, connect: Connect) -> str:
     return ask_master(cluster, f"create the token {token.identifier}", text, connect).strip()
 
 
-@app.command(name="list", epilog="Example: hardway token list --json -f cluster.yaml")
+@app.command(name="list", epilog=epilog("token list --json -f cluster.yaml", NODES))
 def list_(file: File = DEFAULT_FILE, json: Json = False, ask_sudo_password: AskSudoPassword = False) -> None:
     """List the tokens with their secrets, as kubeadm does: whoever sees the list can join machines."""
     cluster = read(file, None)
@@ -107,7 +108,7 @@ def list_(file: File = DEFAULT_FILE, json: Json = False, ask_sudo_password: AskS
     )
 
 
-@app.command(epilog="Example: hardway token delete abcdef -f cluster.yaml")
+@app.command(epilog=epilog("token delete abcdef -f cluster.yaml", NODES))
 def delete(
     names: Annotated[list[str], typer.Argument(metavar="TOKEN-ID...", help="Ids (or whole tokens)")],
     file: File = DEFAULT_FILE,
