@@ -58,7 +58,7 @@ app.command(name="join-command", epilog=epilog("join-command --control-plane --t
     join_command.join_command
 )
 app.add_typer(csr.app, name="csr")
-app.command(epilog=epilog("parity --all -f cluster.yaml", (2, 3), c1="something differs"))(parity.parity)
+app.command(epilog=epilog("parity --cluster -f inventory.yaml", NODES, c1="something differs"))(parity.parity)
 app.command(epilog=epilog("versions --json", ()))(versions.versions)
 app.command(epilog=epilog("schema csr list", HERE))(schema.schema)
 app.add_typer(bundle.app, name="bundle")

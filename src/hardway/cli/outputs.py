@@ -303,6 +303,37 @@ class Parity(TypedDict):
     undeclared: int
 
 
+class AuditFinding(TypedDict):
+    """One thing that is not as it should be."""
+
+    severity: Literal["error", "warning", "note"]
+    """error: does not work, will stop to, or is insecure; warning: not as kubeadm would make it; note: to be known."""
+    node: str
+    """Full name, or `cluster` for an object of the API."""
+    chapter: str
+    item: str
+    """Path of a file, or kind, namespace and name of an object."""
+    field: str
+    expected: str
+    found: str
+    cure: str
+    """A command; `hardway ...` where hardway runs, else as root on the node (on a master for `cluster`). May be empty."""
+
+
+class Audit(TypedDict):
+    """A live cluster beside what its own kubeadm-config says it should be."""
+
+    kubernetes: str
+    nodes: list[str]
+    """Those that were read."""
+    items: int
+    """Files and objects that were looked at."""
+    errors: int
+    warnings: int
+    notes: int
+    findings: list[AuditFinding]
+
+
 PLAN = Output("plan, certs renew --dry-run", PlanData)
 DONE = Output("apply, node add, node remove, reset, certs renew", Done)
 EVENT = Output("apply --events", cast("type[Event]", Event))
@@ -323,10 +354,11 @@ BUNDLE = Output("bundle create", Bundle)
 DELIVERIES = Output("bundle use", list[Delivery])
 LAB = Output("lab status", list[LabNode])
 PARITY = Output("parity", Parity)
+AUDIT = Output("parity --cluster", Audit)
 
 OUTPUTS: tuple[Output[Any], ...] = (
     *(PLAN, DONE, EVENT, CHECK, CHAPTERS, RECORDS, PORTS, EXPIRATION, REQUESTS, DECISION),
-    *(TOKENS, TOKEN, JOIN_COMMAND, TRUST, VERSIONS, SKEW, BUNDLE, DELIVERIES, LAB, PARITY),
+    *(TOKENS, TOKEN, JOIN_COMMAND, TRUST, VERSIONS, SKEW, BUNDLE, DELIVERIES, LAB, PARITY, AUDIT),
 )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from hardway.cli import outputs, ui
-from hardway.cli.options import DEFAULT_FILE, File, Json, read
+from hardway.cli.audit import audit
+from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.errors import UsageError
 from hardway.lab.gobuild import ensure_kubernetes
 from hardway.parity.compare import Difference
@@ -20,14 +21,26 @@ def parity(
         Path | None,
         typer.Option("--kubeadm", help="kubeadm of the cluster's version [default: built from its module]"),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also list what is equal")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also list what is equal, or notes")] = False,
+    live: Annotated[
+        bool, typer.Option("--cluster", help="Compare the running cluster with its own kubeadm-config instead")
+    ] = False,
     json: Json = False,
+    ask_sudo_password: AskSudoPassword = False,
 ) -> None:
     """Compare every file and API object that `apply` makes with what kubeadm makes of the same documents.
 
     Both run here, each in a root of its own; no node is asked. Needs root. Exits 1 when something differs that is not
     on the declared list.
+
+    With --cluster the nodes and the API are asked instead, and nothing is changed: is everything there as the
+    cluster's own kubeadm-config says? The cluster may be kubeadm's: a file with only an Inventory will do, in which one
+    master is enough; the API knows the others, which are reached with the Inventory's ssh settings. Each finding has
+    a severity and a cure. Exits 1 when there is an error among them.
     """
+    if live:
+        audit(file, everything=everything, json=json, connect=connection(ask_sudo_password))
+        return
     cluster = read(file, None)
     if kubeadm is not None and not kubeadm.is_file():
         raise UsageError("there is no such file", str(kubeadm))

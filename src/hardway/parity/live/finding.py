@@ -1,0 +1,42 @@
+"""What an audit finds."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Grade(StrEnum):
+    """How bad it is."""
+
+    ERROR = "error"
+    """It does not work, will stop to, or is insecure."""
+    WARNING = "warning"
+    """It is not as kubeadm would make it."""
+    NOTE = "note"
+    """Somebody should know; nothing has to be done."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be, and what mends it."""
+
+    grade: Grade
+    node: str
+    """Full name of the node; `cluster` for an object of the API."""
+    chapter: str
+    item: str
+    """Path of a file, kind, namespace and name of an object, or what else is meant."""
+    field: str
+    expected: str
+    found: str
+    cure: str = ""
+    """Can be pasted: `hardway ...` where hardway runs, anything else as root on the node (on a master for `cluster`)."""
+
+
+CLUSTER = "cluster"
+"""Stands for the node where an item is an API object."""
+
+
+def ordered(findings: list[Finding]) -> tuple[Finding, ...]:
+    """The worst first, then by node and item."""
+    grades = list(Grade)
+    return tuple(sorted(findings, key=lambda f: (grades.index(f.grade), f.node, f.item, f.field)))

@@ -1,0 +1,214 @@
+"""What is there beside what should be there: findings, pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hardway.chapters.kubelet_wait_bootstrap import CRI_SOCKET_ANNOTATION
+from hardway.chapters.mark_control_plane import DEFAULT_TAINTS, LABELS
+from hardway.model import Cluster, Node, thaw
+from hardway.parity.certificates import Surroundings
+from hardway.parity.compare import ABSENT, Difference, compare_fields
+from hardway.parity.live import cures, found, wanted
+from hardway.parity.live.cures import Tools
+from hardway.parity.live.finding import CLUSTER, Finding, Grade
+from hardway.parity.live.grades import grade
+from hardway.parity.live.seen import SeenCluster, SeenNode
+from hardway.parity.objects import item_name, object_fields
+from hardway.parity.values import Fields, flatten
+
+ADDONS = {"addon/coredns": "Deployment kube-system/coredns", "addon/kube-proxy": "DaemonSet kube-system/kube-proxy"}
+"""Chapters that may be skipped, and what tells that they were not."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What every question needs."""
+
+    cluster: Cluster
+    tools: Tools
+    moment: datetime
+
+    def finding(self, difference: Difference, node: str, chapter: str, cure: str) -> Finding:
+        """A difference with its grade."""
+        return Finding(
+            grade(difference),
+            node,
+            chapter,
+            difference.item,
+            difference.field,
+            difference.ours,
+            difference.kubeadm,
+            cure,
+        )
+
+
+def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
+    """Files and directories of one node."""
+    around = found.surroundings(seen, judge.moment)
+    expected = wanted.files(judge.cluster, node, around)
+    for path, item in sorted(expected.items()):
+        if path not in seen.files:
+            if not item.optional:
+                difference = Difference(path, "item", "present", ABSENT)
+                cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+                yield judge.finding(difference, node.name, item.chapter, cure)
+            continue
+        there = found.fields(judge.cluster, seen, path, around)
+        for difference in compare_fields(path, item.fields, _comparable(item.fields, there)):
+            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+            yield judge.finding(difference, node.name, item.chapter, cure)
+    manifests = f"{judge.cluster.paths.manifests}/"
+    for path in sorted(seen.files.keys() - expected.keys()):
+        if path.startswith(manifests) and path.endswith((".yaml", ".yml", ".json")):
+            difference = Difference(path, "item", ABSENT, "present")
+            yield judge.finding(difference, node.name, "control-plane", "")
+
+
+def _comparable(expected: Fields, there: Fields) -> Fields:
+    """Of a kubeconfig only what is asked for, because people add contexts; of etcd's flags not those of its first start."""
+    undecided = tuple(f".flags.{name}" for name in wanted.UNDECIDED)
+    is_kubeconfig = "current-context" in expected or "server" in expected
+    return {
+        name: value
+        for name, value in there.items()
+        if name in expected or not (is_kubeconfig or name.endswith((".command.order", *undecided)))
+    }
+
+
+def objects(judge: Judge, there: Mapping[str, Mapping[str, Any]], authority: bytes) -> Iterator[Finding]:
+    """Objects of the API; `there` by `item_name`."""
+    around = Surroundings({f"{judge.cluster.paths.pki}/ca.crt": authority}, judge.moment, judge.moment)
+    skipped = {chapter: item for chapter, item in ADDONS.items() if item not in there}
+    for chapter, item in skipped.items():
+        yield Finding(Grade.NOTE, CLUSTER, chapter, item, "item", "present, unless it was skipped", ABSENT)
+    for chapter, value in wanted.objects(judge.cluster):
+        if chapter in skipped:
+            continue
+        name = item_name(thaw(value))
+        cure = cures.of_object(judge.tools, judge.cluster, chapter, value)
+        if name not in there:
+            yield judge.finding(Difference(name, "item", "present", ABSENT), CLUSTER, chapter, cure)
+            continue
+        sides = _object(thaw(value), around), _object(dict(there[name]), around)
+        for difference in compare_fields(name, *sides):
+            exact = difference.field.startswith(("rules", "subjects", "roleRef"))
+            empty = difference.ours in ("{}", "[]", "null", '""')
+            if (difference.ours == ABSENT and not exact) or (empty and difference.kubeadm == ABSENT):
+                continue
+            yield judge.finding(difference, CLUSTER, chapter, cure)
+
+
+def cluster_info(judge: Judge, there: Mapping[str, Any] | None, authority: bytes) -> Iterator[Finding]:
+    """What a joining node believes: the endpoint, and the CA that the nodes have."""
+    text = str(((there or {}).get("data") or {}).get("kubeconfig", ""))
+    around = Surroundings({"/ca.crt": authority}, judge.moment, judge.moment)
+    has = found.kubeconfig_fields(text.encode(), around) if text else {}
+    first = judge.cluster.first_control_plane
+    cure = (
+        cures.hardway(judge.tools, "bootstrap-token", first)
+        if judge.tools.ours
+        else f"{cures.with_configuration(judge.cluster, first)} | kubeadm init phase bootstrap-token --config /dev/stdin"
+    )
+    for field, wish in (
+        ("clusters[].cluster.server", f'"{judge.cluster.endpoint.url}"'),
+        ("clusters[].certificate-authority-data", "content of /ca.crt"),
+    ):
+        if has.get(field) != wish:
+            item = "ConfigMap kube-public/cluster-info"
+            yield Finding(
+                Grade.ERROR, CLUSTER, "bootstrap-token", item, f"data.kubeconfig.{field}", wish,
+                has.get(field, ABSENT), cure,
+            )  # fmt: skip
+
+
+def _object(value: dict[str, Any], around: Surroundings) -> Fields:
+    """An object by its fields; a document in a ConfigMap by its values, not by its text."""
+    fields = object_fields(value, around)
+    texts = {name for name in fields if name.endswith(".text")}
+    parsed = {name for name in texts if any(other.startswith(name[:-4]) for other in fields.keys() - texts)}
+    return {name: text for name, text in fields.items() if name not in parsed}
+
+
+def registration(judge: Judge, node: Node, there: Mapping[str, Any]) -> Iterator[Finding]:
+    """Labels, annotation and taints of a Node."""
+    item = f"Node {node.name}"
+    labels = there["metadata"].get("labels") or {}
+    annotations = there["metadata"].get("annotations") or {}
+    if node.is_control_plane:
+        for label in LABELS:
+            if labels.get(label) != "":
+                cure = cures.of_node(judge.tools, node, "mark-control-plane", "label", f"{label}=")
+                yield Finding(
+                    Grade.WARNING,
+                    node.name,
+                    "mark-control-plane",
+                    item,
+                    f"metadata.labels.{label}",
+                    '""',
+                    f'"{labels[label]}"' if label in labels else ABSENT,
+                    cure,
+                )
+    if CRI_SOCKET_ANNOTATION not in annotations:
+        socket = node.registration.cri_socket
+        chapter = "upload-config" if node == judge.cluster.first_control_plane else "kubelet-wait-bootstrap"
+        yield Finding(
+            Grade.WARNING,
+            node.name,
+            chapter,
+            item,
+            f"metadata.annotations.{CRI_SOCKET_ANNOTATION}",
+            socket,
+            ABSENT,
+            cures.of_node(judge.tools, node, chapter, "annotate", f"{CRI_SOCKET_ANNOTATION}={socket}"),
+        )
+    chosen = node.registration.taints
+    due = chosen if chosen is not None else DEFAULT_TAINTS if node.is_control_plane else ()
+    has = {(t["key"], t["effect"], t.get("value", "")) for t in there["spec"].get("taints") or []}
+    for taint in due:
+        if (taint.key, taint.effect, taint.value) not in has:
+            text = f"{taint.key}={taint.value}:{taint.effect}"
+            # Small clusters let their masters carry pods.
+            yield Finding(
+                Grade.NOTE if chosen is None else Grade.WARNING,
+                node.name,
+                "mark-control-plane",
+                item,
+                "spec.taints",
+                text,
+                ABSENT,
+                cures.of_node(judge.tools, node, "mark-control-plane", "taint", text)
+                if node.is_control_plane
+                else "",
+            )
+    ready = [c["status"] for c in there.get("status", {}).get("conditions", ()) if c["type"] == "Ready"]
+    if ready != ["True"]:
+        yield Finding(
+            Grade.ERROR, node.name, "kubelet-start", item, "status.Ready", "True", (ready or ["Unknown"])[0],
+            "journalctl -u kubelet -n 50",
+        )  # fmt: skip
+
+
+def declared(judge: Judge, given: Cluster) -> Iterator[Finding]:
+    """cluster.yaml beside what the cluster has stored."""
+    for name, ours, theirs, chapter in (
+        ("kubeadm-config", given.cluster_configuration, judge.cluster.cluster_configuration, "upload-config"),
+        ("kubelet-config", given.kubelet_configuration, judge.cluster.kubelet_configuration, "upload-config"),
+        ("kube-proxy", given.kube_proxy_configuration, judge.cluster.kube_proxy_configuration, "addon/kube-proxy"),
+    ):
+        item = f"ConfigMap kube-system/{name}"
+        for difference in compare_fields(item, flatten(thaw(ours)), flatten(thaw(theirs))):
+            # A document that cluster.yaml leaves out is the cluster's own affair.
+            if difference.field == "resolvConf":
+                continue
+            cure = cures.hardway(judge.tools, chapter, judge.cluster.first_control_plane)
+            yield Finding(
+                Grade.WARNING, CLUSTER, chapter, item, difference.field,
+                f"{difference.ours} ({judge.tools.file})", difference.kubeadm, cure,
+            )  # fmt: skip
+
+
+def by_node(seen: SeenCluster) -> dict[str, Mapping[str, Any]]:
+    """Nodes of the API by their names."""
+    return {str(node["metadata"]["name"]): node for node in seen.nodes}

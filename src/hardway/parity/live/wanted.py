@@ -1,0 +1,168 @@
+"""What each node should have, in the words of `normalise`: from the chapters' own steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hardway.chapters import etcd
+from hardway.model import Cluster, Document, Node, thaw
+from hardway.parity.certificates import Surroundings
+from hardway.parity.normalise import content_fields, static_pod_fields
+from hardway.parity.values import Fields
+from hardway.pki.catalog import CertSpec, Usage, authorities
+from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate, rotated_certificate
+from hardway.renderers.files import Kind
+from hardway.steps import ApiObjects, Certificate, Directory, File, KeyPair, Kubeconfig, StaticPod, Step
+from hardway.workflows.init import INIT
+from hardway.workflows.join import JOIN, WORKER
+
+_OIDS = {Usage.SERVER: "1.3.6.1.5.5.7.3.1", Usage.CLIENT: "1.3.6.1.5.5.7.3.2"}
+FLAGS = "kubeadm-flags.env"
+UNDECIDED = ("initial-cluster", "initial-cluster-state")
+"""etcd's flags that are decided once, when a member starts for the first time."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file or directory."""
+
+    chapter: str
+    fields: Fields
+    step: str = ""
+    """kubeadm's sub-phase."""
+    optional: bool = False
+    """It may be missing."""
+
+
+def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wanted]:
+    """Path to what should be there. `around` are the public files of the node."""
+    found: dict[str, Wanted] = {}
+    for stage in (*INIT, *JOIN, *WORKER):
+        if node in stage.on(cluster):
+            for step in stage.chapter.steps(cluster, node):
+                for path, fields, optional in _of_step(cluster, step, around):
+                    found.setdefault(path, Wanted(stage.chapter.name, fields, step.id, optional))
+    if node.is_control_plane:
+        # A joining master has been given them.
+        for spec in authorities(cluster):
+            for path, fields in _certificate(spec):
+                found.setdefault(path, Wanted("certs", fields, f"certs/{spec.name}"))
+        pki = cluster.paths.pki
+        # kubeadm makes sa.pub 0600 and downloads it 0644.
+        for name, mode in (("sa.key", 0o600), ("sa.pub", 0o644)):
+            found.setdefault(f"{pki}/{name}", Wanted("certs", key_fields(_SA[name], mode), "certs/sa"))
+        path = f"{cluster.paths.manifests}/etcd.yaml"
+        pod = etcd.manifest(cluster, node, "")
+        chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
+        found[path] = Wanted(chapter, _file(0o600) | _without(static_pod_fields(thaw(pod)), UNDECIDED), "etcd/local")
+    else:
+        path = f"{cluster.paths.pki}/ca.crt"
+        found[path] = Wanted("discovery", dict(_certificate(authorities(cluster)[0]))[path], "discovery")
+    path = f"{cluster.paths.kubernetes}/kubelet.conf"
+    found[path] = Wanted("kubelet-finalize", _kubelet_conf(cluster, node), "kubelet-finalize")
+    return {path: item for path, item in found.items() if not path.endswith("bootstrap-kubelet.conf")}
+
+
+_SA = {"sa.key": "RSA PRIVATE KEY", "sa.pub": "PUBLIC KEY"}
+
+
+def _of_step(cluster: Cluster, step: Step, around: Surroundings) -> Iterator[tuple[str, Fields, bool]]:
+    paths = cluster.paths
+    match step:
+        case Directory(path=path, mode=mode):
+            yield (
+                path,
+                {"file.kind": Kind.DIRECTORY.value, "file.mode": f"{mode:04o}", "file.owner": step.owner},
+                False,
+            )
+        case File(path=path) if path.startswith((f"{paths.kubelet}/",)):
+            yield path, _file(step.mode) | content_fields(path, step.content.encode(), around), False
+        case StaticPod(path=path):
+            yield path, _file(0o600) | static_pod_fields(thaw(step.manifest)), False
+        case Certificate():
+            for path, fields in _certificate(step.spec):
+                yield path, fields, False
+        case KeyPair():
+            for path, label in ((step.spec.private_key, _SA["sa.key"]), (step.spec.public_key, _SA["sa.pub"])):
+                yield path, key_fields(label), False
+        case Kubeconfig() if step.spec.name != "kubelet":
+            # kubeadm's own advice is to put super-admin.conf away.
+            yield step.spec.path, _kubeconfig(step.spec), step.spec.name == "super-admin"
+        case _:
+            return
+
+
+def _file(mode: int) -> Fields:
+    return {"file.kind": Kind.FILE.value, "file.mode": f"{mode:04o}", "file.owner": "root:root"}
+
+
+def _without(fields: Fields, flags: tuple[str, ...]) -> Fields:
+    """A static pod's fields without some flags."""
+    names = tuple(f".flags.{name}" for name in flags)
+    return {k: v for k, v in fields.items() if not k.endswith((".command.order", *names))}
+
+
+def key_fields(label: str, mode: int = 0o600) -> Fields:
+    """A key that belongs to what lies beside it."""
+    return _file(mode) | {"pem": label, "pair": "fits"}
+
+
+def _certificate(spec: CertSpec) -> Iterator[tuple[str, Fields]]:
+    yield spec.certificate, _file(0o644) | {"pem": "CERTIFICATE"} | certificate_fields(spec)
+    yield spec.key, key_fields("RSA PRIVATE KEY")
+
+
+def certificate_fields(spec: CertSpec) -> Fields:
+    """What a certificate should say, as `signed_fields` says what it does."""
+    subject = [f"O={name}" for name in spec.organizations] + [f"CN={spec.common_name}"]
+    fields = {
+        "subject": ", ".join(sorted(subject)),
+        "signer": spec.ca_certificate or spec.certificate,
+        "key": "RSA 2048, exponent 65537",
+        "KeyUsage": "digital_signature, key_encipherment" + (", key_cert_sign" if spec.is_ca else ""),
+        "BasicConstraints": f"CA {spec.is_ca}, path length None",
+    }
+    if spec.usages:
+        fields["ExtendedKeyUsage"] = ", ".join(_OIDS[usage] for usage in spec.usages)
+    names = [f"DNSName {name}" for name in spec.dns_names] + [f"IPAddress {name}" for name in spec.ip_addresses]
+    return fields | {f"SubjectAlternativeName.{name}": "present" for name in names}
+
+
+def _kubeconfig(spec: KubeconfigSpec) -> Fields:
+    user = f"users[{spec.user}]"
+    signed = certificate_fields(client_certificate(spec))
+    return (
+        _file(0o600)
+        | {
+            "current-context": f'"{spec.context}"',
+            f"clusters[{spec.cluster_name}].cluster.server": f'"{spec.server}"',
+            f"clusters[{spec.cluster_name}].certificate-authority-data": f"content of {spec.ca_certificate}",
+            f"contexts[{spec.context}].context.cluster": f'"{spec.cluster_name}"',
+            f"contexts[{spec.context}].context.user": f'"{spec.user}"',
+            f"{user}.client-key-data.pem": "RSA PRIVATE KEY",
+            f"{user}.client-key-data.pair": "fits",
+        }
+        | {f"{user}.client-certificate-data.{name}": value for name, value in signed.items()}
+    )
+
+
+def _kubelet_conf(cluster: Cluster, node: Node) -> Fields:
+    """As kubelet-finalize leaves it on the first master, and the kubelet itself after its bootstrap: by what counts."""
+    pem = rotated_certificate(cluster, node)
+    return _file(0o600) | {
+        "server": cluster.endpoint.url,
+        "certificate-authority": f"content of {cluster.paths.pki}/ca.crt",
+        "client-certificate": pem,
+        "client-key": pem,
+    }
+
+
+def objects(cluster: Cluster) -> tuple[tuple[str, Document], ...]:
+    """Chapter and object, for all that the API should have."""
+    node = cluster.first_control_plane
+    return tuple(
+        (stage.chapter.name, value)
+        for stage in INIT
+        for step in stage.chapter.steps(cluster, node)
+        if isinstance(step, ApiObjects)
+        for value in step.objects
+    )

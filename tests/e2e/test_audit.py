@@ -1,0 +1,104 @@
+"""`hardway parity --cluster` on a cluster that lives: nothing where nothing is wrong, and cures that mend what is."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from built import real_kubeadm
+from e2e.harness import Harness, eventually
+from schemas import assert_follows_its_schema
+
+pytestmark = pytest.mark.lab
+
+ZONE = "my-first-cluster.example.com"
+BALANCED = "node.kubernetes.io/exclude-from-external-load-balancers"
+ROTATION = "kubeadm:node-autoapprove-certificate-rotation"
+SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+
+def audited(it: Harness, file: Path | None = None) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code, and all findings but notes."""
+    argv = ["parity", "--cluster", "--json"]
+    command = [sys.executable, "-m", "hardway.cli", *argv, "-f", str(file or it.file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout, done.stderr
+    assert_follows_its_schema(argv, done.stdout)
+    value = json.loads(done.stdout)
+    assert len(value["nodes"]) == 4
+    assert value["items"] > 150
+    return done.returncode, [finding for finding in value["findings"] if finding["severity"] != "note"]
+
+
+def inventory(it: Harness, folder: Path) -> Path:
+    """What somebody would write for a cluster that is not ours: one master, and the way to it."""
+    whole = next(d for d in yaml.safe_load_all(it.file.read_text()) if d["kind"] == "Inventory")
+    file = folder / "inventory.yaml"
+    kept = {key: whole[key] for key in ("apiVersion", "kind", "ssh")}
+    file.write_text(yaml.safe_dump({**kept, "nodes": whole["nodes"][:1]}))
+    return file
+
+
+def spoil(it: Harness) -> None:
+    """By hand: a mode, a flag, a binding and a label."""
+    it.lab.exec("master-2", "chmod 644 /etc/kubernetes/admin.conf")
+    it.lab.exec(
+        "master-3", f"sed -i s/--enable-bootstrap-token-auth=true/--enable-bootstrap-token-auth=false/ {SERVER}"
+    )
+    it.kubectl(f"delete clusterrolebinding {ROTATION}")
+    it.kubectl(f"label node master-2.{ZONE} {BALANCED}-")
+
+
+def mend(it: Harness, findings: list[dict[str, Any]]) -> None:
+    """Type every cure where it says."""
+    for cure, node in {finding["cure"]: finding["node"].split(".")[0] for finding in findings}.items():
+        if cure.startswith("hardway "):
+            words = shlex.split(cure)[1:]
+            place = words.index("-f")
+            it.hardway(*words[:place], *words[place + 2 :])
+        elif "mv " not in cure:
+            it.lab.exec("master-1" if node == "cluster" else node, cure)
+
+
+def put_kubeadm(it: Harness, node: str) -> None:
+    """The real kubeadm, as an operator of such a cluster has it."""
+    command = it.lab.ssh_command(
+        node, ["sudo -n sh -c 'cat >/usr/local/bin/kubeadm && chmod 755 /usr/local/bin/kubeadm'"]
+    )
+    with real_kubeadm().open("rb") as binary:
+        subprocess.run(command, stdin=binary, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("whose", ["ours", "anybody's"])
+def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_path: Path, whose: str) -> None:
+    """A clean cluster has no findings; four things spoilt by hand are four findings; their cures leave none.
+
+    The same holds when hardway knows no more of the cluster than how to reach one master; kubeadm mends it then.
+    """
+    file = cluster.file if whose == "ours" else inventory(cluster, tmp_path)
+    if whose != "ours":
+        put_kubeadm(cluster, "master-3")
+    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    before = audited(cluster, file)
+    spoil(cluster)
+    try:
+        code, found = audited(cluster, file)
+    finally:
+        mend(cluster, found)
+    eventually(lambda: audited(cluster, file) == (0, []), 90, "a clean audit")
+    places = {(f["severity"], f["node"].split(".")[0], f["item"], f["field"].rpartition(".")[2]) for f in found}
+
+    assert before == (0, [])
+    assert code == 1
+    assert {place for place in places if not place[2].startswith("Pod ")} == {
+        ("error", "master-2", "/etc/kubernetes/admin.conf", "mode"),
+        ("warning", "master-3", SERVER, "enable-bootstrap-token-auth"),
+        ("error", "cluster", f"ClusterRoleBinding {ROTATION}", "item"),
+        ("warning", "master-2", f"Node master-2.{ZONE}", BALANCED.removeprefix("node.kubernetes.")),
+    }
+    assert {f["expected"] for f in found if f["field"] == "file.mode"} == {"0600"}
