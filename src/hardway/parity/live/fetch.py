@@ -41,7 +41,7 @@ while IFS=$'\t' read -r mode owner kind path; do
   [ "$kind" = f ] || continue
   case "$path" in
     *.key) tell key "$(fingerprint <"$path" | tr ' ' _)" "$path" ;;
-    *.crt|*.pub|*/manifests/*.yaml|"$kubelet"/config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
+    *.crt|*.pub|*/manifests/*.yaml|"$kubelet"/*config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
     *.conf) tell content "$(kubeconfig "$path" | base64 -w0)" "$path" ;;
     *.pem) tell content "$(openssl x509 -in "$path" 2>/dev/null | base64 -w0)" "$path"
        tell key "$(openssl pkey -in "$path" 2>/dev/null | fingerprint | tr ' ' _)" "$path" ;;
@@ -50,7 +50,7 @@ done < <(
   find "$kubernetes" "$pki" -maxdepth 3 \( -path "$kubernetes/tmp" -o -path "$kubernetes/patches" \) -prune \
     -o \( -type d -o -name '*.crt' -o -name '*.key' -o -name '*.pub' -o -name '*.conf' -o -path '*/manifests/*' \) \
     -printf '%m\t%u:%g\t%y\t%p\n' 2>/dev/null
-  for path in "$kubelet" "$kubelet/config.yaml" "$kubelet/kubeadm-flags.env" "$data"; do
+  for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data"; do
     [ ! -e "$path" ] || find "$path" -maxdepth 0 -printf '%m\t%u:%g\t%y\t%p\n'
   done
   # These are links: what they lead to is asked.

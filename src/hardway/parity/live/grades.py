@@ -32,6 +32,7 @@ E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
 RULES: tuple[Rule, ...] = (
     # Keys of another size, algorithm or form are somebody's choice, and work.
     Rule("*", "*key", N, expected="RSA *"),
+    Rule("*", "*key", N, expected="EC *"),
     Rule("*", "*pem", N, expected="*PRIVATE KEY"),
     Rule("*.key", "pair", N, found="nothing beside it"),
     # A name more in a certificate is an old certSAN, or a name that the cluster had.

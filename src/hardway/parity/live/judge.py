@@ -150,7 +150,7 @@ def registration(judge: Judge, node: Node, there: Mapping[str, Any]) -> Iterator
                     f'"{labels[label]}"' if label in labels else ABSENT,
                     cure,
                 )
-    if CRI_SOCKET_ANNOTATION not in annotations:
+    if CRI_SOCKET_ANNOTATION not in annotations and not judge.cluster.release.features.node_local_cri_socket:
         socket = node.registration.cri_socket
         chapter = "upload-config" if node == judge.cluster.first_control_plane else "kubelet-wait-bootstrap"
         yield Finding(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardway.chapters import etcd
-from hardway.model import Cluster, Document, Node, thaw
+from hardway.model import Cluster, Document, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.normalise import content_fields, static_pod_fields
 from hardway.parity.values import Fields
@@ -48,8 +48,9 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
                 found.setdefault(path, Wanted("certs", fields, f"certs/{spec.name}"))
         pki = cluster.paths.pki
         # kubeadm makes sa.pub 0600 and downloads it 0644.
-        for name, mode in (("sa.key", 0o600), ("sa.pub", 0o644)):
-            found.setdefault(f"{pki}/{name}", Wanted("certs", key_fields(_SA[name], mode), "certs/sa"))
+        label = _key(cluster.certificates.algorithm)[0]
+        for name, form, mode in (("sa.key", label, 0o600), ("sa.pub", PUBLIC, 0o644)):
+            found.setdefault(f"{pki}/{name}", Wanted("certs", key_fields(form, mode), "certs/sa"))
         path = f"{cluster.paths.manifests}/etcd.yaml"
         pod = etcd.manifest(cluster, node, "")
         chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
@@ -62,7 +63,7 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
     return {path: item for path, item in found.items() if not path.endswith("bootstrap-kubelet.conf")}
 
 
-_SA = {"sa.key": "RSA PRIVATE KEY", "sa.pub": "PUBLIC KEY"}
+PUBLIC = "PUBLIC KEY"
 
 
 def _of_step(cluster: Cluster, step: Step, around: Surroundings) -> Iterator[tuple[str, Fields, bool]]:
@@ -82,8 +83,8 @@ def _of_step(cluster: Cluster, step: Step, around: Surroundings) -> Iterator[tup
             for path, fields in _certificate(step.spec):
                 yield path, fields, False
         case KeyPair():
-            for path, label in ((step.spec.private_key, _SA["sa.key"]), (step.spec.public_key, _SA["sa.pub"])):
-                yield path, key_fields(label), False
+            yield step.spec.private_key, key_fields(_key(step.spec.algorithm)[0]), False
+            yield step.spec.public_key, key_fields(PUBLIC), False
         case Kubeconfig() if step.spec.name != "kubelet":
             # kubeadm's own advice is to put super-admin.conf away.
             yield step.spec.path, _kubeconfig(step.spec), step.spec.name == "super-admin"
@@ -106,9 +107,20 @@ def key_fields(label: str, mode: int = 0o600) -> Fields:
     return _file(mode) | {"pem": label, "pair": "fits"}
 
 
+_CURVES = {"P256": "secp256r1", "P384": "secp384r1"}
+
+
+def _key(algorithm: str) -> tuple[str, str]:
+    """PEM label of a private key of kubeadm's encryptionAlgorithm, and its kind and size in words."""
+    kind, _, size = algorithm.partition("-")
+    if kind == "RSA":
+        return "RSA PRIVATE KEY", f"RSA {size}, exponent 65537"
+    return "EC PRIVATE KEY", f"EC {_CURVES[size]}"
+
+
 def _certificate(spec: CertSpec) -> Iterator[tuple[str, Fields]]:
     yield spec.certificate, _file(0o644) | {"pem": "CERTIFICATE"} | certificate_fields(spec)
-    yield spec.key, key_fields("RSA PRIVATE KEY")
+    yield spec.key, key_fields(_key(spec.algorithm)[0])
 
 
 def certificate_fields(spec: CertSpec) -> Fields:
@@ -117,7 +129,7 @@ def certificate_fields(spec: CertSpec) -> Fields:
     fields = {
         "subject": ", ".join(sorted(subject)),
         "signer": spec.ca_certificate or spec.certificate,
-        "key": "RSA 2048, exponent 65537",
+        "key": _key(spec.algorithm)[1],
         "KeyUsage": "digital_signature, key_encipherment" + (", key_cert_sign" if spec.is_ca else ""),
         "BasicConstraints": f"CA {spec.is_ca}, path length None",
     }
@@ -138,7 +150,7 @@ def _kubeconfig(spec: KubeconfigSpec) -> Fields:
             f"clusters[{spec.cluster_name}].certificate-authority-data": f"content of {spec.ca_certificate}",
             f"contexts[{spec.context}].context.cluster": f'"{spec.cluster_name}"',
             f"contexts[{spec.context}].context.user": f'"{spec.user}"',
-            f"{user}.client-key-data.pem": "RSA PRIVATE KEY",
+            f"{user}.client-key-data.pem": _key(spec.algorithm)[0],
             f"{user}.client-key-data.pair": "fits",
         }
         | {f"{user}.client-certificate-data.{name}": value for name, value in signed.items()}
@@ -148,8 +160,9 @@ def _kubeconfig(spec: KubeconfigSpec) -> Fields:
 def _kubelet_conf(cluster: Cluster, node: Node) -> Fields:
     """As kubelet-finalize leaves it on the first master, and the kubelet itself after its bootstrap: by what counts."""
     pem = rotated_certificate(cluster, node)
+    local = cluster.release.features.kubelet_local_mode and node.is_control_plane
     return _file(0o600) | {
-        "server": cluster.endpoint.url,
+        "server": (Endpoint(node.address, node.bind_port) if local else cluster.endpoint).url,
         "certificate-authority": f"content of {cluster.paths.pki}/ca.crt",
         "client-certificate": pem,
         "client-key": pem,
