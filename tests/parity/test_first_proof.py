@@ -9,7 +9,7 @@ from hardway.config import load
 from hardway.model import CA_DIRECTORIES, Facts
 from hardway.parity import documents, made
 from hardway.parity.compare import compare
-from hardway.parity.declared import DECLARED, unused
+from hardway.parity.declared import DECLARED
 from hardway.parity.normalise import describe
 from hardway.parity.oracle import Oracle
 from hardway.parity.report import CLUSTER
@@ -84,13 +84,6 @@ ADDONS = {
 def test_nothing_differs_but_what_is_declared(name: str) -> None:
     """Every field of every file and object is kubeadm's, but for the declared ones."""
     assert [str(difference) for difference in report(name).undeclared] == []
-
-
-def test_every_declaration_is_needed() -> None:
-    """A declared difference that is none any more has to leave the list."""
-    differences = [difference for name in EXAMPLES for difference in report(name).differences]
-
-    assert unused(differences, DECLARED) == ()
 
 
 @pytest.mark.parametrize(("name", "objects"), [("lab", OBJECTS | ADDONS), ("my-first-cluster", OBJECTS)])

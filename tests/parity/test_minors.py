@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from sides import example
+from sides import EXAMPLES, example, report
 
 from hardway.config import load
 from hardway.features import V1BETA3
 from hardway.lab.gobuild import ensure_kubernetes
 from hardway.model.images import images
 from hardway.parity import documents
+from hardway.parity.declared import unused
 from hardway.parity.oracle import CONFIG
 from hardway.parity.report import ParityReport, compare_cluster
 from hardway.renderers import sandbox
@@ -152,6 +153,13 @@ def test_nothing_differs_but_what_is_declared(version: str, api: str) -> None:
     assert [str(difference) for difference in report.undeclared] == []
     assert len(report.rows) > 90
     assert [row.item for row in report.rows if not row.chapter] == []
+
+
+def test_every_declaration_is_needed() -> None:
+    """A declared difference that is none any more has to leave the list."""
+    reports = [*(report(name) for name in EXAMPLES), compared(DEFAULT, V1BETA3)]
+
+    assert unused(difference for report in reports for difference in report.differences) == ()
 
 
 @pytest.mark.parametrize("version", ASKED)

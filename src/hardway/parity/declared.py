@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from hardway.parity.compare import Difference
+from hardway.parity.compare import ABSENT, Difference
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,21 @@ class Declared:
     field: str
     """Pattern of the field."""
     reason: str
+    ours: str = "*"
+    """Pattern of our value."""
+    kubeadm: str = "*"
+    """Pattern of kubeadm's value."""
 
     def covers(self, difference: Difference) -> bool:
         """The difference is meant."""
-        return fnmatchcase(difference.item, _literal(self.item)) and fnmatchcase(
-            difference.field, _literal(self.field)
+        return all(
+            fnmatchcase(text, _literal(pattern))
+            for text, pattern in (
+                (difference.item, self.item),
+                (difference.field, self.field),
+                (difference.ours, self.ours),
+                (difference.kubeadm, self.kubeadm),
+            )
         )
 
 
@@ -35,6 +45,14 @@ DECLARED: tuple[Declared, ...] = (
         "data.expiration",
         "kubeadm makes one token for everybody that lives a day; here each node has its own, which lives two hours and"
         " is deleted when the node has joined",
+    ),
+    Declared(
+        "/var/lib/kubelet/config.yaml",
+        "resolvConf",
+        "kubeadm before 1.37 copies the first master's choice to all nodes; without systemd-resolved of its own a node"
+        " has no such file, and starts no pod",
+        ours=ABSENT,
+        kubeadm='"/run/systemd/resolve/resolv.conf"',
     ),
 )
 

@@ -1,5 +1,6 @@
 """The kubeadm documents of a cluster.yaml, as their user would write them for one node. Pure."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -7,7 +8,6 @@ import yaml
 from hardway.features import V1BETA3
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
-from hardway.versions import find
 
 Documents = list[dict[str, Any]]
 
@@ -29,9 +29,7 @@ def as_joined(documents: Documents, node: Node) -> str:
     kubeadm makes a joining master's certificates, kubeconfigs and manifests from one, filled with what
     JoinConfiguration says of the node (`app/cmd/join.go`, fetchInitConfigurationFromJoinConfiguration).
     """
-    others = [
-        _as_stored(value) for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")
-    ]
+    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
     join = _of_kind(documents, "JoinConfiguration")
     endpoint = (join.get("controlPlane") or {}).get("localAPIEndpoint") or {}
     source = {
@@ -43,13 +41,18 @@ def as_joined(documents: Documents, node: Node) -> str:
     return dump_all([_init(documents, node, source), *others])
 
 
-def _as_stored(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what a joining node does not find in the cluster: v1beta4, in which it is stored, has no such field."""
-    release = find(str(document.get("kubernetesVersion")))
-    if release is None or release.features.upload_config_api == V1BETA3:
-        return document
-    server = {key: item for key, item in (document.get("apiServer") or {}).items() if key != "timeoutForControlPlane"}
-    return {**document, "apiServer": server}
+def stored(documents: Documents, objects: Iterable[Mapping[str, Any]]) -> Documents:
+    """The documents with those in place that a joining node finds in the cluster, from the API objects of `init`.
+
+    They say more than the user: kubeadm adds a port to the endpoint, and what systemd-resolved of the first master needs.
+    """
+    data = {value["metadata"]["name"]: value["data"] for value in objects if value["kind"] == "ConfigMap"}
+    found = [
+        yaml.safe_load(data[name][key])
+        for name, key in (("kubeadm-config", "ClusterConfiguration"), ("kubelet-config", "kubelet"))
+    ]
+    kinds = [value["kind"] for value in found]
+    return [value for value in documents if value["kind"] not in kinds] + found
 
 
 def skipped(documents: Documents) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hardway.model import Cluster, Node
 from hardway.parity import documents, made, objects, sealed
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import Difference, compare
-from hardway.parity.declared import Declared, declaration, unused
+from hardway.parity.declared import Declared, declaration
 from hardway.parity.made import Requests
 from hardway.parity.normalise import describe
 from hardway.parity.objects import SHARED
@@ -59,11 +59,6 @@ class ParityReport:
         """What is kept, with its reason."""
         return tuple((d, reason) for d in self.differences if (reason := declaration(d)) is not None)
 
-    @property
-    def unused(self) -> tuple[Declared, ...]:
-        """Declarations that this cluster has no use for."""
-        return unused(self.differences)
-
 
 Work = Callable[[], Made]
 
@@ -92,22 +87,25 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
         final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
         rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
-        shared = _shared(cluster, ours.tree), _shared(cluster, theirs.tree)
-        for node in cluster.joining_control_planes:
-            pair = both(
-                partial(made.join_control_plane, cluster, node, shared[0]),
-                partial(oracle.join_control_plane, node, shared[1]),
-            )
-            rows += _file_rows(cluster, node, pair, shared)
-        known = _trusted(cluster, ours.tree)
-        for node in cluster.workers:
-            pair = both(partial(made.join_worker, cluster, node, known), partial(oracle.join_worker, node))
-            rows += _file_rows(cluster, node, pair, (known, {}))
         asked, told = (
             pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
             pool.submit(oracle.actions),
         )
-        rows += _object_rows(cluster, asked.result(), ours, *told.result())
+        actions, dry = told.result()
+        stored = documents.stored(oracle.documents, (one.value for one in actions if one.resource == "configmaps"))
+        objects_compared = _object_rows(cluster, asked.result(), ours, actions, dry)
+        shared = _shared(cluster, ours.tree), _shared(cluster, theirs.tree)
+        for node in cluster.joining_control_planes:
+            pair = both(
+                partial(made.join_control_plane, cluster, node, shared[0]),
+                partial(oracle.join_control_plane, node, shared[1], stored),
+            )
+            rows += _file_rows(cluster, node, pair, shared)
+        known = _trusted(cluster, ours.tree)
+        for node in cluster.workers:
+            pair = both(partial(made.join_worker, cluster, node, known), partial(oracle.join_worker, node, stored))
+            rows += _file_rows(cluster, node, pair, (known, {}))
+        rows += objects_compared
     return ParityReport(cluster.release.kubernetes, tuple(rows))
 
 
