@@ -1,29 +1,35 @@
 """`make parity N=2000`: that many random configurations beside the real kubeadm, in pieces that can be interrupted.
 
-Each piece has its own seed; what was equal is noted in the cache and not asked again while our code stays the same
-(`--again` asks). A piece that differs ends with its smallest configuration and the differing fields side by side.
+Each piece has its own seed and its own minor of Kubernetes, one after the other; what was equal is noted in the cache
+and not asked again while our code stays the same (`--again` asks). A piece that differs ends with its smallest
+configuration and the differing fields side by side.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
-from configurations import VERSION, clusters
+from configurations import clusters
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from sides import example, kubeadm
+from sides import example
 
 from hardway.config import InvalidConfiguration, load
 from hardway.errors import StepFailed
+from hardway.lab.gobuild import ensure_kubernetes
 from hardway.lab.paths import cache_dir
 from hardway.parity import made
 from hardway.parity.objects import SHARED
 from hardway.parity.report import ParityReport, compare_cluster
+from hardway.versions import RELEASES
 
 PIECE = 25
 """Configurations of one seed."""
@@ -31,6 +37,9 @@ PHASES = (Phase.generate, Phase.shrink)
 """No examples of earlier runs: a seed is the same everywhere."""
 FRESH = 10
 """Each of so many pieces makes keys and CAs of its own for each configuration; the others share them."""
+SPOILT = 4
+"""Each of so many pieces has a value in each configuration that hardly belongs there: kubeadm must not be alone in refusing it."""
+VERSIONS = tuple(release.kubernetes for release in RELEASES)
 
 
 @cache
@@ -41,7 +50,12 @@ def authorities() -> dict[str, bytes]:
     return {name: tree[f"{cluster.paths.pki}/{name}"].content for name in SHARED}
 
 
-def beside_kubeadm(text: str, *, fresh: bool = False) -> ParityReport | None:
+def kubeadm(version: str) -> Path:
+    """The real one; it is built where the cache has none."""
+    return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
+
+
+def beside_kubeadm(text: str, version: str, *, fresh: bool = False) -> ParityReport | None:
     """The comparison of one cluster.yaml; None where we refuse it."""
     with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
         path = Path(folder) / "cluster.yaml"
@@ -50,7 +64,7 @@ def beside_kubeadm(text: str, *, fresh: bool = False) -> ParityReport | None:
             load(path)
         except InvalidConfiguration:
             return None
-        return compare_cluster(path, kubeadm("lab"), None if fresh else authorities())
+        return compare_cluster(path, kubeadm(version), None if fresh else authorities())
 
 
 def told(report: ParityReport) -> str:
@@ -58,23 +72,30 @@ def told(report: ParityReport) -> str:
     return "\n".join(f"{d.item}: {d.field}: hardway {d.ours!r}, kubeadm {d.kubeadm!r}" for d in report.undeclared)
 
 
-def piece(number: int, count: int) -> Counter[str]:
-    """Compare the configurations of one seed; AssertionError with the smallest that differs."""
+def version_of(number: int) -> str:
+    """The minors take turns."""
+    return VERSIONS[number % len(VERSIONS)]
+
+
+def piece(number: int) -> tuple[Counter[str], str]:
+    """Compare the configurations of one seed: what was counted, and the smallest that differs."""
     counted: Counter[str] = Counter()
+    version = version_of(number)
+    turn = number // len(VERSIONS)
 
     @seed(number)
     @settings(
-        max_examples=count,
+        max_examples=PIECE,
         deadline=None,
         database=None,
         derandomize=False,
         suppress_health_check=list(HealthCheck),
         phases=PHASES,
     )
-    @given(clusters())
+    @given(clusters(version, spoilt=turn % SPOILT == SPOILT - 1))
     def compared(text: str) -> None:
         try:
-            report = beside_kubeadm(text, fresh=number % FRESH == 0)
+            report = beside_kubeadm(text, version, fresh=turn % FRESH == 0)
         except StepFailed as refused:
             raise AssertionError(f"one side does not get through:\n{refused}\n\n{text}") from refused
         if report is None:
@@ -84,47 +105,75 @@ def piece(number: int, count: int) -> Counter[str]:
         counted["fields"] += sum(row.fields for row in report.rows)
         assert not report.undeclared, f"\n{told(report)}\n\n{text}"
 
-    compared()
-    return counted
+    try:
+        compared()
+    except AssertionError as difference:
+        return Counter(), f"seed {number}, kubeadm {version}: {difference}\n"
+    return counted, ""
 
 
 def _code() -> str:
     """What the results belong to: our source and the strategies."""
-    root = Path(__file__).parents[2]
-    files = sorted([*root.glob("src/hardway/**/*.py"), Path(__file__).with_name("configurations.py")])
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    here = Path(__file__)
+    files = [*here.parents[2].glob("src/hardway/**/*.py"), *(here.with_name(name) for name in STRATEGIES)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
+
+
+STRATEGIES = ("configurations.py", "settings_of_users.py")
+
+
+def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int) -> list[str]:
+    """Compare pieces until so many configurations are compared; what differs, in words."""
+    began, differing = time.monotonic(), []
+    authorities()
+    with ProcessPoolExecutor(jobs) as pool:
+        number, running = 0, {}
+        while True:
+            while len(running) < jobs and total(done)["compared"] < count:
+                if str(number) not in done:
+                    running[pool.submit(piece, number)] = number
+                number += 1
+            if not running:
+                return differing
+            ended = next(as_completed(running))
+            at = running.pop(ended)
+            counted, difference = ended.result()
+            if difference:
+                differing.append(difference)
+                sys.stdout.write(difference)
+                sys.stdout.flush()
+            done[str(at)] = dict(counted)
+            notes.write_text(json.dumps({key: value for key, value in done.items() if value}))
+            sys.stderr.write(f"{time.monotonic() - began:6.0f} s  seed {at}, {version_of(at)}: {dict(counted)}\n")
+
+
+def total(done: Mapping[str, Mapping[str, int]], version: str = "") -> Counter[str]:
+    """What was counted, of one version or of all."""
+    return sum(
+        (Counter(counted) for number, counted in done.items() if version in ("", version_of(int(number)))),
+        Counter[str](),
+    )
 
 
 def main() -> None:
     """Run, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, help="how many configurations")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--again", action="store_true", help="do not believe what was noted before")
-    given_args = parser.parse_args()
+    asked = parser.parse_args()
     notes = cache_dir() / "parity" / f"{_code()}.json"
+    notes.parent.mkdir(parents=True, exist_ok=True)
     done: dict[str, dict[str, int]] = {}
-    if notes.exists() and not given_args.again:
+    if notes.exists() and not asked.again:
         done = json.loads(notes.read_text())
-    began = time.monotonic()
-    failures = []
-    for number in range(-(-given_args.count // PIECE)):
-        if str(number) in done:
-            continue
-        try:
-            done[str(number)] = dict(piece(number, PIECE))
-        except AssertionError as difference:
-            failures.append(number)
-            sys.stdout.write(f"seed {number}: {difference}\n")
-            continue
-        notes.parent.mkdir(parents=True, exist_ok=True)
-        notes.write_text(json.dumps(done))
-        sys.stderr.write(f"{time.monotonic() - began:6.0f} s  seed {number}: {done[str(number)]}\n")
-    total = sum((Counter(one) for one in done.values()), Counter[str]())
-    sys.stdout.write(
-        f"kubeadm {VERSION}: {total['compared']} configurations with {total['fields']} fields are equal,"
-        f" {total['refused']} were refused, {len(failures)} seeds differ\n"
-    )
-    sys.exit(bool(failures))
+    differing = run(asked.count, done, notes, asked.jobs)
+    sys.stdout.write("kubeadm   compared   fields   refused by hardway\n")
+    for version in (*VERSIONS, ""):
+        row = total(done, version)
+        sys.stdout.write(f"{version or 'all':9} {row['compared']:8} {row['fields']:8} {row['refused']:8}\n")
+    sys.stdout.write(f"{len(differing)} seeds differ\n")
+    sys.exit(bool(differing))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,208 @@
+"""What people set in kubeadm's documents: flags, names, paths and numbers, usual ones and those that a YAML reader trips over."""
+
+from hypothesis import strategies as st
+
+SWITCH = st.sampled_from(["true", "false"])
+ADDRESS = st.sampled_from(["0.0.0.0", "127.0.0.1", "10.30.0.11"])
+TEXT = st.sampled_from(
+    ["a", "", "x=y", "a,b,c", "0777", "two words", "1e3", "y", 'say "so"', "--v=9", "é", "~", "#1"]
+)
+API_SERVER_FLAGS = {
+    "anonymous-auth": SWITCH,
+    "audit-log-maxage": st.sampled_from(["30", "0"]),
+    "audit-log-path": st.just("/var/log/kubernetes/audit.log"),
+    "authorization-mode": st.sampled_from(["Node,RBAC", "RBAC", "AlwaysAllow", "RBAC,Node", "Webhook,RBAC"]),
+    "bind-address": ADDRESS,
+    "enable-admission-plugins": st.sampled_from(["NodeRestriction", "PodSecurity,NodeRestriction", ""]),
+    "feature-gates": st.sampled_from(["A=true", "A=true,B=false"]),
+    "oidc-issuer-url": st.just("https://id.example.com/?a=b&c=d"),
+    "profiling": SWITCH,
+    "service-node-port-range": st.just("30000-32000"),
+    "tls-cipher-suites": st.just("TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"),
+    "v": st.sampled_from(["2", "9"]),
+    "watch-cache-sizes": TEXT,
+}
+CONTROLLER_MANAGER_FLAGS = {
+    "bind-address": ADDRESS,
+    "cluster-signing-duration": st.just("720h0m0s"),
+    "controllers": st.sampled_from(["*,bootstrapsigner,tokencleaner", "*,-ttl"]),
+    "flex-volume-plugin-dir": st.just("/opt/flex"),
+    "node-cidr-mask-size": st.sampled_from(["24", "25"]),
+    "terminated-pod-gc-threshold": st.just("10"),
+    "v": TEXT,
+}
+SCHEDULER_FLAGS = {"bind-address": ADDRESS, "leader-elect": SWITCH, "profiling": SWITCH, "v": TEXT}
+ETCD_FLAGS = {
+    "auto-compaction-retention": st.just("8h"),
+    "election-timeout": st.sampled_from(["1000", "5000"]),
+    "listen-metrics-urls": st.sampled_from(["http://0.0.0.0:2381", "http://127.0.0.1:2381,http://10.30.0.11:2381"]),
+    "quota-backend-bytes": st.just("8589934592"),
+    "snapshot-count": st.just("10000"),
+    "log-level": TEXT,
+}
+KUBELET_FLAGS = {
+    "max-pods": st.sampled_from(["50", "250"]),
+    "node-labels": st.sampled_from(["a=b", "a=b,c="]),
+    "pod-infra-container-image": st.just("registry.example.com/pause:1"),
+    "v": st.sampled_from(["2", "10"]),
+    "register-with-taints": TEXT,
+}
+NAMES = st.lists(
+    st.sampled_from(["api.example.org", "API.Example.net", "*.b.example.org", "203.0.113.7", "fd00::7", "localhost"]),
+    max_size=3,
+)
+REPOSITORY = st.sampled_from(["registry.k8s.io", "registry.example.com:5000/k8s", "mirror.example.com"])
+TAG = st.sampled_from(["v9.9.9", "3.5.99-0"])
+TAINTS = st.one_of(
+    st.none(),
+    st.lists(
+        st.sampled_from(
+            [
+                {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
+                {"key": "dedicated", "value": "db", "effect": "NoExecute"},
+                {"key": "later", "effect": "PreferNoSchedule"},
+            ]
+        ),
+        max_size=2,
+        unique_by=lambda taint: taint["key"],
+    ),
+)
+VOLUMES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["audit", "policies", "a-b"]),
+            "hostPath": st.sampled_from(["/var/log/kubernetes", "/etc/kubernetes/policies", "/srv/a b"]),
+            "mountPath": st.sampled_from(["/logs", "/policies"]),
+        },
+        optional={
+            "readOnly": st.booleans(),
+            "pathType": st.sampled_from(["", "File", "Directory", "FileOrCreate", "DirectoryOrCreate"]),
+        },
+    ),
+    max_size=2,
+    unique_by=lambda volume: volume["name"],
+)
+IMAGE = {"imageRepository": REPOSITORY, "imageTag": TAG}
+NETWORKS = st.sampled_from(
+    [
+        {},
+        {"podSubnet": "10.244.0.0/16"},
+        {"serviceSubnet": "10.112.0.0/12", "dnsDomain": "k8s.example.com"},
+        {"serviceSubnet": "10.96.0.0/16,fd96::/112", "podSubnet": "10.244.0.0/16,fd44::/56"},
+        {"podSubnet": "10.200.0.0/22"},
+    ]
+)
+NETWORKS_6 = st.sampled_from(
+    [
+        {"serviceSubnet": "fd96::/112"},
+        {"serviceSubnet": "fd96::/108", "podSubnet": "fd44::/56"},
+        {"serviceSubnet": "fd96::/112,10.96.0.0/16", "podSubnet": "fd44::/56,10.244.0.0/16"},
+    ]
+)
+ENDPOINTS = ["api.example.org", "api.example.org:443", "api.example.org:", "API.example.org:7443"]
+KUBELET_DOCUMENT = {
+    "cgroupDriver": st.sampled_from(["systemd", "cgroupfs"]),
+    "clusterDNS": st.just(["10.96.0.53"]),
+    "evictionHard": st.just({"memory.available": "200Mi", "nodefs.available": "5%"}),
+    "maxPods": st.sampled_from([30, 250]),
+    "rotateCertificates": st.booleans(),
+    "serverTLSBootstrap": st.booleans(),
+    "shutdownGracePeriod": st.sampled_from(["30s", "1m30s"]),
+    "staticPodPath": st.just("/etc/kubernetes/manifests"),
+    "featureGates": st.just({"A": True}),
+}
+PROXY_DOCUMENT = {
+    "mode": st.sampled_from(["iptables", "ipvs", "nftables", ""]),
+    "clusterCIDR": st.just("10.244.0.0/16"),
+    "metricsBindAddress": st.just("0.0.0.0:10249"),
+    "conntrack": st.just({"maxPerCore": 0, "min": None}),
+    "bindAddress": st.just("10.30.0.11"),
+}
+ENVS = st.lists(
+    st.fixed_dictionaries({"name": st.sampled_from(["GOGC", "A", "HTTPS_PROXY", "a.b"])}, optional={"value": TEXT}),
+    max_size=2,
+    unique_by=lambda env: env["name"],
+)
+VALIDITY = st.sampled_from(["8760h0m0s", "2160h30m", "1h", "90000s"])
+PERIOD = st.sampled_from(["5m0s", "90s", "1h2m3s"])
+DEAR_KEYS = ("RSA-3072", "RSA-4096")
+"""Rarely drawn, because their primes take long to find."""
+SPOILT = (
+    (
+        ("ClusterConfiguration", "networking", "serviceSubnet"),
+        ["10.96.0.0", "10.96.0.0/31", "a", "fd96::/64", "10.96.0.0/12,10.97.0.0/16"],
+    ),
+    (
+        ("ClusterConfiguration", "networking", "podSubnet"),
+        ["10.244.0.0/33", "10.96.0.0/16", "10.244.0.0/28", "fd44::/120"],
+    ),
+    (("ClusterConfiguration", "networking", "dnsDomain"), ["Cluster.Local", "a..b", "-a"]),
+    (
+        ("ClusterConfiguration", "controlPlaneEndpoint"),
+        ["api_1.example.org", "api.example.org:0", "a:b", "[10.30.0.17]:6443", "https://api.example.org"],
+    ),
+    (("ClusterConfiguration", "certificatesDir"), ["pki", "./pki", "/etc/kubernetes/pki/"]),
+    (("ClusterConfiguration", "imageRepository"), ["http://a", "A/B", "a b", "a/"]),
+    (("ClusterConfiguration", "clusterName"), ["a b", "", "-"]),
+    (
+        ("ClusterConfiguration", "featureGates"),
+        [{"Unknown": True}, {"PublicKeysECDSA": "yes"}, {"PublicKeysECDSA": True}],
+    ),
+    (("ClusterConfiguration", "encryptionAlgorithm"), ["RSA-1024", "rsa-2048", "ECDSA-P384", "ECDSA-P521", ""]),
+    (("ClusterConfiguration", "certificateValidityPeriod"), ["1d", "-1h", "0s", "100000h"]),
+    (("ClusterConfiguration", "caCertificateValidityPeriod"), ["1y", "2h", ""]),
+    (
+        ("ClusterConfiguration", "apiServer", "certSANs"),
+        [["a_b"], ["*"], ["a.*.b"], [""], ["1.2.3"], ["10.0.0.0/8"], "a"],
+    ),
+    (("ClusterConfiguration", "apiServer", "timeoutForControlPlane"), ["4", "4 m", -1, "-4m"]),
+    (
+        ("ClusterConfiguration", "apiServer", "extraVolumes"),
+        [
+            [{"name": "A_b", "hostPath": "/a", "mountPath": "/b"}],
+            [{"name": "a"}],
+            [{"name": "a", "hostPath": "/a", "mountPath": "/b", "pathType": "Folder"}],
+        ],
+    ),
+    (("ClusterConfiguration", "etcd", "local", "dataDir"), ["etcd", "/", "/var/lib/etcd/"]),
+    (("ClusterConfiguration", "etcd", "local", "serverCertSANs"), [["a b"], ["10.0.0.256"]]),
+    (
+        ("InitConfiguration", "localAPIEndpoint"),
+        [{"bindPort": 0}, {"bindPort": 65536}, {"bindPort": "6443"}, {"bindPort": -1}],
+    ),
+    (
+        ("InitConfiguration", "nodeRegistration"),
+        [
+            {"criSocket": "tcp://1.2.3.4:5"},
+            {"criSocket": "run/a.sock"},
+            {"imagePullPolicy": "always"},
+            {"taints": [{"key": "a"}]},
+            {"taints": [{"key": "a", "effect": "No"}]},
+            {"taints": [{"key": "a b", "effect": "NoSchedule"}]},
+            {"ignorePreflightErrors": ["all", "Swap"]},
+            {"kubeletExtraArgs": {"": "x"}},
+            {"kubeletExtraArgs": {"a b": "x"}},
+            {"kubeletExtraArgs": ["v=2"]},
+        ],
+    ),
+    (
+        ("InitConfiguration", "bootstrapTokens"),
+        [
+            [{"token": "abcdef.0123456789abcdef", "ttl": "2h"}],
+            [{"token": "a.b"}],
+            [{"token": "abcdef.0123456789abcdef", "usages": ["flying"]}],
+            [{"token": "abcdef.0123456789abcdef", "groups": ["a"]}],
+        ],
+    ),
+    (("InitConfiguration", "certificateKey"), ["ab", "g" * 64, "0" * 64]),
+    (("InitConfiguration", "skipPhases"), [["addon/dns"], ["preflight"], "addon"]),
+    (("KubeletConfiguration", "clusterDomain"), ["a b", 5]),
+    (("KubeletConfiguration", "maxPods"), ["many", -5]),
+    (("KubeletConfiguration", "cgroupDriver"), ["systemD"]),
+    (("KubeletConfiguration", "evictionHard"), [{"memory.available": 5}, []]),
+    (("KubeletConfiguration", "nosuchfield"), [1]),
+    (("KubeProxyConfiguration", "mode"), ["userspace", "ebpf"]),
+    (("KubeProxyConfiguration", "conntrack"), [{"maxPerCore": "0"}, []]),
+    (("KubeProxyConfiguration", "iptables"), [{"syncPeriod": "30"}, {"syncPeriod": "30s", "masqueradeAll": "yes"}]),
+)
+"""Places in the documents, and what does not belong there, or hardly."""
