@@ -33,8 +33,6 @@ from hardway.versions import RELEASES
 
 PIECE = 25
 """Configurations of one seed."""
-PHASES = (Phase.generate, Phase.shrink)
-"""No examples of earlier runs: a seed is the same everywhere."""
 FRESH = 10
 """Each of so many pieces makes keys and CAs of its own for each configuration; the others share them."""
 SPOILT = 4
@@ -77,7 +75,7 @@ def version_of(number: int) -> str:
     return VERSIONS[number % len(VERSIONS)]
 
 
-def piece(number: int) -> tuple[Counter[str], str]:
+def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
     """Compare the configurations of one seed: what was counted, and the smallest that differs."""
     counted: Counter[str] = Counter()
     version = version_of(number)
@@ -90,7 +88,8 @@ def piece(number: int) -> tuple[Counter[str], str]:
         database=None,
         derandomize=False,
         suppress_health_check=list(HealthCheck),
-        phases=PHASES,
+        # No examples of earlier runs: a seed is the same everywhere.
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
     )
     @given(clusters(version, spoilt=turn % SPOILT == SPOILT - 1))
     def compared(text: str) -> None:
@@ -122,7 +121,7 @@ def _code() -> str:
 STRATEGIES = ("configurations.py", "settings_of_users.py")
 
 
-def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int) -> list[str]:
+def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int, *, shrink: bool) -> list[str]:
     """Compare pieces until so many configurations are compared; what differs, in words."""
     began, differing = time.monotonic(), []
     authorities()
@@ -131,7 +130,7 @@ def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int) -> 
         while True:
             while len(running) < jobs and total(done)["compared"] < count:
                 if str(number) not in done:
-                    running[pool.submit(piece, number)] = number
+                    running[pool.submit(piece, number, shrink=shrink)] = number
                 number += 1
             if not running:
                 return differing
@@ -161,13 +160,14 @@ def main() -> None:
     parser.add_argument("count", type=int, help="how many configurations")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     parser.add_argument("--again", action="store_true", help="do not believe what was noted before")
+    parser.add_argument("--as-found", action="store_true", help="do not look for the smallest configuration")
     asked = parser.parse_args()
     notes = cache_dir() / "parity" / f"{_code()}.json"
     notes.parent.mkdir(parents=True, exist_ok=True)
     done: dict[str, dict[str, int]] = {}
     if notes.exists() and not asked.again:
         done = json.loads(notes.read_text())
-    differing = run(asked.count, done, notes, asked.jobs)
+    differing = run(asked.count, done, notes, asked.jobs, shrink=not asked.as_found)
     sys.stdout.write("kubeadm   compared   fields   refused by hardway\n")
     for version in (*VERSIONS, ""):
         row = total(done, version)

@@ -139,8 +139,8 @@ def environment_of(proxy: Proxy, extra: Iterable[tuple[str, str]]) -> Mapping[st
 
 
 def env(environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """Variables of a container. kubeadm writes them in no particular order."""
-    return [{"name": name, "value": environment[name]} for name in sorted(environment)]
+    """Variables of a container, without empty values as Go leaves them out. kubeadm has no particular order."""
+    return [{"name": name, **({"value": value} if value else {})} for name, value in sorted(environment.items())]
 
 
 def _mount(volume: HostVolume) -> dict[str, Any]:

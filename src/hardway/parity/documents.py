@@ -38,7 +38,31 @@ def as_joined(documents: Documents, node: Node) -> str:
         "localAPIEndpoint": endpoint,
         **({"timeouts": join["timeouts"]} if join.get("timeouts") else {}),
     }
-    return dump_all([_init(documents, node, source), *others])
+    init = _init(documents, node, source)
+    if not node.is_control_plane:
+        _flag_of_taints(init)
+    return dump_all([init, *others])
+
+
+def _flag_of_taints(init: dict[str, Any]) -> None:
+    """Only `join` gives a worker's taints to its kubelet as a flag (`app/phases/kubelet/flags.go`, registerTaintsUsingFlags).
+
+    Taint.ToString is KEY=VALUE:EFFECT, without `=` where there is no value; the user's own flag is stronger.
+    """
+    registration = init["nodeRegistration"]
+    name, text = "register-with-taints", ",".join(_taint_text(taint) for taint in registration.get("taints") or ())
+    args = registration.get("kubeletExtraArgs") or []
+    if not text or name in (args if isinstance(args, dict) else [arg["name"] for arg in args]):
+        return
+    if init["apiVersion"] == V1BETA3:
+        registration["kubeletExtraArgs"] = {name: text, **dict(args)}
+    else:
+        registration["kubeletExtraArgs"] = [{"name": name, "value": text}, *args]
+
+
+def _taint_text(taint: dict[str, Any]) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 def stored(documents: Documents, objects: Iterable[Mapping[str, Any]]) -> Documents:
