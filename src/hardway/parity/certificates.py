@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,8 @@ class Surroundings:
     files: Mapping[str, bytes] = field(repr=False)
     begun: datetime
     ended: datetime
+    leaves_begin_with_ca: bool = True
+    """`Features.leaves_begin_with_ca`; where not, a leaf may begin in the same second by accident."""
 
 
 def certificate_fields(pem: bytes, around: Surroundings) -> Fields:
@@ -71,6 +73,8 @@ def key_fields(pem: bytes, certificate: bytes | None) -> Fields:
 
 def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
     """A kubeconfig by its structure; embedded PEM as the certificate or key that it is."""
+    # In every release.
+    around = replace(around, leaves_begin_with_ca=True)
     try:
         value = yaml.safe_load(content)
     except yaml.YAMLError as error:
@@ -166,10 +170,9 @@ def signer_of(certificate: x509.Certificate, files: Mapping[str, bytes]) -> str:
 def _validity(certificate: x509.Certificate, signer: str, around: Surroundings) -> Fields:
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     authority = x509.load_pem_x509_certificate(around.files[signer]) if signer else None
-    if authority is not None and authority != certificate and authority.not_valid_before_utc == begin:
-        begins = "with its CA"
-    else:
-        begins = offset(begin, around, timedelta(minutes=5))
+    with_ca = authority is not None and authority != certificate and authority.not_valid_before_utc == begin
+    is_told = with_ca and around.leaves_begin_with_ca
+    begins = "with its CA" if is_told else offset(begin, around, timedelta(minutes=5))
     return {"begins": begins, "ends": offset(end, around, timedelta(minutes=10))}
 
 

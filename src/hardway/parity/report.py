@@ -117,8 +117,11 @@ def _file_rows(
     chapter: str = "",
     folders: tuple[str, ...] = (),
 ) -> list[Row]:
-    where = folders or _folders(cluster)
-    ours, theirs = (describe(done.tree, done.around, before, where) for done, before in zip(pair, given, strict=True))
+    where, with_ca = folders or _folders(cluster), cluster.release.features.leaves_begin_with_ca
+    ours, theirs = (
+        describe(done.tree, replace(done.around, leaves_begin_with_ca=with_ca), before, where)
+        for done, before in zip(pair, given, strict=True)
+    )
     chapters = made.chapters_of_paths(cluster, node)
     return _rows(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
 
