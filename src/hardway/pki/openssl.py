@@ -161,7 +161,11 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         start = f"{ca_start}[[ $start > $(date -u -d '-6 minutes' +%y%m%d%H%M%SZ) ]] ||\n  {start}"
     signer = f"-selfsign -keyfile {key}" if spec.is_ca else f"-cert {ca} -keyfile {ca_key}"
     # Go takes the hash that is as strong as the signer's curve.
-    digest = "sha384" if spec.algorithm == "ECDSA-P384" else "sha256"
+    digest, choice = ("sha384" if spec.algorithm == "ECDSA-P384" else "sha256"), ""
+    if not spec.is_ca and digest == "sha384":
+        # The CA may be an older one of another kind.
+        digest, curve = '"$digest"', f"openssl asn1parse -in {ca} | grep -q ':secp384r1'"
+        choice = f"digest=sha256\n! {curve} || digest=sha384\n"
     return (
         (_key_identifier(key) if spec.is_ca and spec.sha256_key_identifier else "")
         + "cat >\"$work/openssl.cnf\" <<'EOF'\n"
@@ -172,6 +176,7 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         + 'printf \'%016x\\n\' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"\n'
         + start
         + f"end=\"$(date -u -d '+{_life(spec.days)}' +%Y%m%d%H%M%SZ)\"\n"
+        + choice
         # `openssl ca`, because `openssl x509 -req` of OpenSSL 3.0 cannot set the beginning.
         + f'(cd "$work" && openssl ca -batch -notext -preserveDN -md {digest} -config openssl.cnf \\\n'
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
