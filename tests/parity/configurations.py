@@ -1,5 +1,6 @@
 """Random cluster.yaml files as people write them: what they leave out, what they set, and in which form."""
 
+import copy
 import json
 from typing import Any
 
@@ -181,6 +182,8 @@ def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False) -> str:
     )
     documents = [document for document in (init, join, cluster, kubelet, proxy) if document is not None]
     if spoilt:
+        # Values that are drawn are shared with the next configuration.
+        documents = copy.deepcopy(documents)
         draw(spoil(documents))
     inventory = {
         "apiVersion": "hardway.dev/v1alpha1",
