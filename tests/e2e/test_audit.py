@@ -91,6 +91,9 @@ def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_pa
     finally:
         mend(cluster, found)
     eventually(lambda: audited(cluster, file) == (0, []), 90, "a clean audit")
+    # An API server that was mended starts anew; who comes next finds all of them at work.
+    listening = ("check", "--only", "ports")
+    eventually(lambda: cluster.hardway(*listening, check=False).returncode == 0, 120, "all ports to be served")
     places = {(f["severity"], f["node"].split(".")[0], f["item"], f["field"].rpartition(".")[2]) for f in found}
 
     assert before == (0, [])
