@@ -48,6 +48,12 @@ class Harness:
             assert_follows_its_schema(argv, done.stdout)
         return done
 
+    def put(self, binary: Path, node: str, target: str = "/usr/local/bin/kubeadm") -> None:
+        """Bring a program to a node."""
+        command = self.lab.ssh_command(node, [f"sudo -n sh -c 'cat >{target} && chmod 755 {target}'"])
+        with binary.open("rb") as content:
+            subprocess.run(command, stdin=content, check=True, stdout=subprocess.DEVNULL)
+
     def kubectl(self, command: str, node: str = "master-1", stdin: str = "") -> str:
         """kubectl on a node, through the balancer (admin.conf points to it)."""
         feed = f"<<'EOF'\n{stdin}\nEOF\n" if stdin else "</dev/null\n"

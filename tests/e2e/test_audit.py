@@ -65,15 +65,6 @@ def mend(it: Harness, findings: list[dict[str, Any]]) -> None:
             it.lab.exec("master-1" if node == "cluster" else node, cure)
 
 
-def put_kubeadm(it: Harness, node: str) -> None:
-    """The real kubeadm, as an operator of such a cluster has it."""
-    command = it.lab.ssh_command(
-        node, ["sudo -n sh -c 'cat >/usr/local/bin/kubeadm && chmod 755 /usr/local/bin/kubeadm'"]
-    )
-    with real_kubeadm().open("rb") as binary:
-        subprocess.run(command, stdin=binary, check=True, stdout=subprocess.DEVNULL)
-
-
 @pytest.mark.parametrize("whose", ["ours", "anybody's"])
 def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_path: Path, whose: str) -> None:
     """A clean cluster has no findings; four things spoilt by hand are four findings; their cures leave none.
@@ -82,7 +73,7 @@ def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_pa
     """
     file = cluster.file if whose == "ours" else inventory(cluster, tmp_path)
     if whose != "ours":
-        put_kubeadm(cluster, "master-3")
+        cluster.put(real_kubeadm(), "master-3")
     eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
     before = audited(cluster, file)
     spoil(cluster)

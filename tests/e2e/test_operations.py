@@ -52,10 +52,8 @@ def test_tokens(cluster: Harness) -> None:
 
 def test_the_real_kubeadm_takes_the_join_commands(cluster: Harness) -> None:
     """It finds and believes the cluster with them, and a master's line opens the CAs, of which it issues certificates."""
-    worker = cluster.lab.ssh_command("worker-1", ["sudo", "-n", "tee", "/root/kubeadm"])
-    with real_kubeadm().open("rb") as binary:
-        subprocess.run(worker, stdin=binary, stdout=subprocess.DEVNULL, check=True)
-    begin = "chmod +x /root/kubeadm; cd /root; unshare --mount bash -euc "
+    cluster.put(real_kubeadm(), "worker-1", "/root/kubeadm")
+    begin = "cd /root; unshare --mount bash -euc "
     dry = "--node-name=trial --dry-run --ignore-preflight-errors=all"
     # Its dry run of a master ends at its own admin.conf, which it looks for where it did not write it.
     skipped = "--skip-phases=check-etcd,kubelet-start,control-plane-join,wait-control-plane"

@@ -1,0 +1,78 @@
+"""kubeadm joins nodes to a cluster of hardway's, takes one away again, and hardway takes it back."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from built import real_kubeadm
+from e2e.harness import Harness, booted, eventually, harness, write_cluster
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
+
+NETWORK = "10.52.0"
+MORE = {"master-4": f"{NETWORK}.14", "worker-2": f"{NETWORK}.22"}
+ROLES = {"master-4": "control-plane", "worker-2": "worker"}
+ZONE = "my-first-cluster.example.com"
+OF_THE_LAB = (
+    # Published by its release site only.
+    "FileExisting-crictl",
+    # The kernel's configuration cannot be read in a container.
+    "SystemVerification",
+)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Harness, Harness]]:
+    """A cluster as it was first, and with two more nodes, which are prepared as far as kubeadm expects."""
+    folder = tmp_path_factory.mktemp("joins")
+    small = write_cluster(folder, "owned", NETWORK)
+    large = folder / "large.yaml"
+    place = next(line for line in small.read_text().splitlines(keepends=True) if "name: lb-1" in line)
+    lines = "".join(f"  - {{name: {name}, address: {at}, roles: [{ROLES[name]}]}}\n" for name, at in MORE.items())
+    large.write_text(small.read_text().replace(place, lines + place))
+    with booted(large, "owned") as whole:
+        before = harness(small, "owned")
+        before.hardway("apply")
+        whole.hardway("apply", "--until", "network", "--node", "master-4", "--node", "worker-2")
+        # What a cloud's routes or a pod network do by themselves: others find the new nodes' pods.
+        whole.hardway("apply", "--only", "network")
+        for name in MORE:
+            whole.put(real_kubeadm(), name)
+        yield before, whole
+
+
+def join(whole: Harness, node: str, *options: str) -> None:
+    """Run what join-command prints, with what a machine of the lab cannot have."""
+    line = whole.hardway("join-command", "--ttl", "10m", *options).stdout.strip()
+    more = f"--node-name={node}.{ZONE} --ignore-preflight-errors={','.join(OF_THE_LAB)}"
+    if options:
+        more += f" --apiserver-advertise-address={MORE[node]}"
+    whole.lab.exec(node, f"{line} {more} 2>&1")
+    eventually(lambda: node in whole.ready_nodes(), 90, f"{node} to be Ready")
+
+
+def test_kubeadm_joins_a_fourth_master_and_a_second_worker(both: tuple[Harness, Harness]) -> None:
+    """With the commands that hardway prints; hardway then has nothing to change on them, but what it approves."""
+    whole = both[1]
+    join(whole, "worker-2")
+    join(whole, "master-4", "--control-plane")
+    eventually(lambda: whole.restless_pods() == [], 120, "all pods of kube-system to run")
+    whole.hardway("csr", "approve")
+    left = json.loads(whole.hardway("plan", "--json").stdout)["changes"]
+
+    assert whole.voters() == {"master-1", "master-2", "master-3", "master-4"}
+    assert left == []
+    assert json.loads(whole.hardway("parity", "--cluster", "--json").stdout)["errors"] == 0
+
+
+def test_a_node_that_kubeadm_has_reset_joins_again_by_hardway(both: tuple[Harness, Harness]) -> None:
+    """Its Node is still there and silent; afterwards all is as before."""
+    whole = both[1]
+    whole.lab.exec("worker-2", "kubeadm reset -f 2>&1")
+    eventually(lambda: "worker-2" not in whole.ready_nodes(), 120, "the Node to fall silent")
+    whole.hardway("node", "add", "worker-2", "--yes")
+    eventually(lambda: "worker-2" in whole.ready_nodes(), 90, "worker-2 to be Ready")
+    eventually(lambda: whole.restless_pods() == [], 120, "all pods of kube-system to run")
+
+    assert json.loads(whole.hardway("plan", "--json").stdout)["changes"] == []
