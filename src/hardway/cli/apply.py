@@ -2,6 +2,7 @@
 
 import asyncio
 import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from hardway.cli import outputs, ui
 from hardway.cli.options import (
     DEFAULT_FILE,
     AskSudoPassword,
+    By,
     File,
     From,
     Json,
@@ -20,6 +22,7 @@ from hardway.cli.options import (
     connection,
     read,
     select,
+    stages,
 )
 from hardway.engine.apply import apply as carry_out
 from hardway.engine.events import Event, StageDone
@@ -30,11 +33,12 @@ from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
 from hardway.errors import UsageError
 from hardway.model import Cluster
-from hardway.workflows.apply import APPLY
+from hardway.workflows.stage import Stage
 
 
 async def _apply(
     cluster: Cluster,
+    workflow: Sequence[Stage],
     selection: Selection,
     nodes: list[str],
     saved: dict[str, Any] | None,
@@ -49,12 +53,12 @@ async def _apply(
                 ui.data(outputs.EVENT.line(event))
 
         async with open_session(cluster, nodes, connect=connect, listener=listener) as session:
-            value = await make_plan(session, APPLY, selection)
+            value = await make_plan(session, workflow, selection)
             if saved is not None:
                 agree(saved, value)
-            ui.notes(await require_fit(session, value, APPLY))
+            ui.notes(await require_fit(session, value, workflow))
             progress.expect(value)
-            return await carry_out(session, value, APPLY, listener), progress.finished
+            return await carry_out(session, value, workflow, listener), progress.finished
 
 
 def _saved(file: Path) -> dict[str, Any]:
@@ -73,6 +77,7 @@ def apply(
     from_: From = "",
     until: Until = "",
     only: Only = None,
+    by: By = "",
     json: Json = False,
     plan: Annotated[Path | None, typer.Option("--plan", help="Carry out this saved plan, or refuse")] = None,
     events: Annotated[
@@ -85,8 +90,9 @@ def apply(
         raise UsageError("--events and --json exclude each other", hint="the last event says what --json sums up")
     cluster = read(file, node)
     saved = _saved(plan) if plan else None
+    workflow, selection = stages(cluster, by), select(from_, until, only)
     changed, finished = asyncio.run(
-        _apply(cluster, select(from_, until, only), node or [], saved, events, connection(ask_sudo_password))
+        _apply(cluster, workflow, selection, node or [], saved, events, connection(ask_sudo_password))
     )
     if json:
         ui.data(outputs.DONE.text({"changed": changed, "stages": [stage_data(stage) for stage in finished]}))

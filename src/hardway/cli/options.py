@@ -18,6 +18,8 @@ from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
+from hardway.workflows.by import carried_out, chosen
+from hardway.workflows.stage import Stage
 
 File = Annotated[Path, typer.Option("--file", "-f", help="kubeadm's documents and the Inventory")]
 Nodes = Annotated[list[str] | None, typer.Option("--node", help="Only this node (full or short name); repeatable")]
@@ -25,6 +27,15 @@ From = Annotated[str, typer.Option("--from", help="Begin with this chapter")]
 Until = Annotated[str, typer.Option("--until", help="End with this chapter")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this chapter; repeatable")]
 Json = Annotated[bool, typer.Option("--json", help="Data for programs on stdout")]
+
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="kubeadm=CHAPTER[@NODE],...",
+        help="Let kubeadm's phases carry out these chapters (all: every one)",
+    ),
+]
 
 AskSudoPassword = Annotated[
     bool,
@@ -70,3 +81,8 @@ def connection(ask: bool) -> Connect:
 def select(first: str = "", last: str = "", only: Sequence[str] | None = None) -> Selection:
     """The chapters that are meant; UsageError for an unknown one, before any node is asked."""
     return known(APPLY, Selection(first, last, tuple(only or ())))
+
+
+def stages(cluster: Cluster, by: str) -> tuple[Stage, ...]:
+    """The stages of apply, some of them carried out by kubeadm; UsageError for what cannot be."""
+    return carried_out(APPLY, chosen(APPLY, cluster, by)) if by else APPLY

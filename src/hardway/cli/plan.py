@@ -2,6 +2,7 @@
 
 import asyncio
 import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from hardway.cli import outputs, ui
 from hardway.cli.options import (
     DEFAULT_FILE,
     AskSudoPassword,
+    By,
     File,
     From,
     Json,
@@ -20,6 +22,7 @@ from hardway.cli.options import (
     connection,
     read,
     select,
+    stages,
 )
 from hardway.engine.fitness import doubts
 from hardway.engine.plan import Plan
@@ -27,13 +30,15 @@ from hardway.engine.run import make_plan, open_session
 from hardway.engine.schedule import Selection
 from hardway.engine.transport import Connect
 from hardway.model import Cluster
-from hardway.workflows.apply import APPLY
+from hardway.workflows.stage import Stage
 
 
-async def _plan(cluster: Cluster, selection: Selection, nodes: list[str], connect: Connect) -> Plan:
+async def _plan(
+    cluster: Cluster, workflow: Sequence[Stage], selection: Selection, nodes: list[str], connect: Connect
+) -> Plan:
     async with open_session(cluster, nodes, connect=connect) as session:
-        value = await make_plan(session, APPLY, selection)
-        ui.notes(await doubts(session, value, APPLY))
+        value = await make_plan(session, workflow, selection)
+        ui.notes(await doubts(session, value, workflow))
         return value
 
 
@@ -43,6 +48,7 @@ def plan(
     from_: From = "",
     until: Until = "",
     only: Only = None,
+    by: By = "",
     json: Json = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Save the plan (hashes, no secrets) for apply --plan")
@@ -53,7 +59,8 @@ def plan(
 ) -> None:
     """Show per node and chapter what `apply` would change. Changes nothing."""
     cluster = read(file, node)
-    value = asyncio.run(_plan(cluster, select(from_, until, only), node or [], connection(ask_sudo_password)))
+    workflow, selection = stages(cluster, by), select(from_, until, only)
+    value = asyncio.run(_plan(cluster, workflow, selection, node or [], connection(ask_sudo_password)))
     if json:
         ui.data(outputs.PLAN.text(value.to_data()))
     else:

@@ -1,0 +1,60 @@
+"""Chapters by kubeadm and chapters by hardway, mixed: the cluster is the same in the end."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from e2e.harness import Harness, booted, eventually, write_cluster
+from hardway.config import load
+from hardway.workflows.apply import APPLY
+from hardway.workflows.by import chosen
+
+pytestmark = pytest.mark.lab
+
+MASTERS = {"master-1", "master-2", "master-3"}
+NODES = MASTERS | {"worker-1"}
+
+
+def mixed(file: Path, seed: int) -> str:
+    """Each chapter on each node with even chances."""
+    cluster = load(file)
+    possible = chosen(APPLY, cluster, "kubeadm=all")
+    pairs = [(name, node) for name, nodes in possible.items() for node in sorted(nodes)]
+    dice = random.Random(seed)
+    return "kubeadm=" + ",".join(f"{name}@{node}" for name, node in pairs if dice.random() < 0.5)
+
+
+def assert_whole(it: Harness) -> None:
+    """The same cluster as any other, for hardway's own steps and for kubeadm's configuration."""
+    eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
+    eventually(lambda: it.restless_pods() == [], 120, "all pods of kube-system to run")
+    assert it.voters() == MASTERS
+    assert json.loads(it.hardway("plan", "--json").stdout)["changes"] == []
+    findings = json.loads(it.hardway("parity", "--cluster", "--json").stdout)["findings"]
+    assert [finding for finding in findings if finding["severity"] != "note"] == []
+    it.hardway("check")
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        "1",
+        pytest.param("2", marks=pytest.mark.long),
+        pytest.param("3", marks=pytest.mark.long),
+        pytest.param("kubeadm=all@master-1", marks=pytest.mark.long),
+        pytest.param("kubeadm=all@master-2,all@master-3,all@worker-1", marks=pytest.mark.long),
+        pytest.param("kubeadm=all", marks=pytest.mark.long),
+    ],
+)
+def test_whoever_does_it_the_cluster_is_the_same(by: str, tmp_path: Path) -> None:
+    """A number is the seed of a mix. A second run finds nothing to do, whoever is asked to do it."""
+    file = write_cluster(tmp_path, "mix", "10.51.0")
+    file.write_text(file.read_text().replace("skip: [crictl, kubeadm]", "skip: [crictl]"))
+    choice = mixed(file, int(by)) if by.isdigit() else by
+    with booted(file, "mix") as it:
+        done = it.hardway("apply", "--by", choice, check=False)
+        assert done.returncode == 0, f"{choice}\n{done.stderr}\n{it.diagnosis()}"
+        assert_whole(it)
+        assert json.loads(it.hardway("plan", "--by", choice, "--json").stdout)["changes"] == []
