@@ -118,7 +118,8 @@ def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -
         if _mark(name) in text
     )
     return (
-        "(\numask 077\n"
+        # The directory is root's alone; kubeadm makes its own with the umask of an administrator.
+        "(\numask 022\n"
         'work="$(mktemp -d -p /run)"\n'
         "trap 'rm -rf \"$work\"' EXIT\n"
         + heredoc('cat >"$work/kubeadm.yaml"', text)
