@@ -40,29 +40,31 @@ def test_all_phases(cluster: Cluster) -> None:
     found = phases(cluster, "kubeadm=all")
 
     assert [title for (node, _), title in found.items() if node == "master-1"] == [
-        "kubeadm init phase certs all",
-        "kubeadm init phase kubeconfig all",
-        "kubeadm init phase control-plane all",
-        "kubeadm init phase etcd local",
-        "kubeadm init phase kubelet-start",
-        "kubeadm init phase bootstrap-token",
-        "kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print",
-        "kubeadm init phase upload-config all",
-        "kubeadm init phase mark-control-plane",
-        "kubeadm init phase addon coredns",
-        "kubeadm init phase addon kube-proxy",
-        "kubeadm init phase kubelet-finalize all",
+        "run kubeadm init phase certs all",
+        "run kubeadm init phase kubeconfig all",
+        "run kubeadm init phase control-plane all",
+        "run kubeadm init phase etcd local",
+        "run kubeadm init phase kubelet-start",
+        "run kubeadm init phase bootstrap-token",
+        "run kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print",
+        "run kubeadm init phase upload-config all",
+        "run kubeadm init phase mark-control-plane",
+        "run kubeadm init phase addon coredns",
+        "run kubeadm init phase addon kube-proxy",
+        "run kubeadm init phase kubelet-finalize all",
     ]
     assert [title for (node, _), title in found.items() if node == "master-2"] == [
-        "kubeadm join phase control-plane-prepare download-certs",
-        "kubeadm join phase control-plane-prepare certs",
-        "kubeadm join phase control-plane-prepare kubeconfig",
-        "kubeadm join phase kubelet-start",
-        "kubeadm join phase control-plane-join etcd",
-        "kubeadm join phase control-plane-prepare control-plane",
-        "kubeadm join phase control-plane-join mark-control-plane",
+        "run kubeadm join phase control-plane-prepare download-certs",
+        "run kubeadm join phase control-plane-prepare certs",
+        "run kubeadm join phase control-plane-prepare kubeconfig",
+        "run kubeadm join phase kubelet-start",
+        "run kubeadm join phase control-plane-join etcd",
+        "run kubeadm join phase control-plane-prepare control-plane",
+        "run kubeadm join phase control-plane-join mark-control-plane",
     ]
-    assert [title for (node, _), title in found.items() if node == "worker-1"] == ["kubeadm join phase kubelet-start"]
+    assert [title for (node, _), title in found.items() if node == "worker-1"] == [
+        "run kubeadm join phase kubelet-start"
+    ]
 
 
 def test_some_phases_on_some_nodes(cluster: Cluster) -> None:

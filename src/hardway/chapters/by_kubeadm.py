@@ -14,11 +14,13 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import components
 from hardway.features import V1BETA3
 from hardway.model import Cluster, Document, Node, thaw
-from hardway.steps import Await, Check, Command, Run, Step, Wait, Write, lower_all
+from hardway.steps import Await, Check, Command, Directory, Run, Step, Wait, Write, lower_all
 from hardway.steps.shell import heredoc, input_file, octal, quote
 
 ONLY_QUESTIONS = ("preflight", "wait-control-plane", "discovery")
 """Chapters beside a phase that makes nothing."""
+BEFORE_ADMIN = ("download-certs", "certs", "kubeconfig", "kubelet-start")
+"""Chapters of a joining node that have only the bootstrap token; afterwards it is spent, and admin.conf is there."""
 QUIET_UPLOAD = "init phase upload-certs --upload-certs --skip-certificate-key-print"
 """Without the first flag the phase does nothing, without the second it prints the key."""
 
@@ -48,9 +50,11 @@ def by_kubeadm(chapter: Chapter, nodes: frozenset[str]) -> Chapter:
             yield from own
             return
         inputs = _inputs(chapter, cluster, node, own)
+        # kubeadm leaves a directory that is there, such as a mounted disk, as it is.
+        yield from (step for step in own if isinstance(step, Directory))
         yield Command(
             f"{chapter.name}/kubeadm",
-            f"kubeadm {asked}",
+            f"run kubeadm {asked}",
             _script(cluster, node, asked, inputs),
             Check(f"what `kubeadm {asked}` makes to be there", _questions(own)),
             inputs=inputs,
@@ -73,7 +77,7 @@ def without_keys(chapter: Chapter, nodes: frozenset[str]) -> Chapter:
 def _inputs(chapter: Chapter, cluster: Cluster, node: Node, own: tuple[Step, ...]) -> tuple[str, ...]:
     """What the chapter's own steps need, and on a joining node what kubeadm needs to believe the cluster."""
     names = [name for step in own if isinstance(step, Command) for name in step.inputs if name != "ca"]
-    if node != cluster.first_control_plane:
+    if node != cluster.first_control_plane and chapter.name in BEFORE_ADMIN:
         names += [f"token/{node.name}", "ca-pin"]
     if chapter.name == "download-certs":
         names.append("certificate-key")
@@ -154,13 +158,7 @@ def _of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str,
     own: dict[str, Any] = {
         "apiVersion": _api(cluster),
         "kind": "JoinConfiguration",
-        "discovery": {
-            "bootstrapToken": {
-                "token": _mark(f"token/{node.name}"),
-                "apiServerEndpoint": cluster.endpoint.url.removeprefix("https://"),
-                "caCertHashes": [_mark("ca-pin")],
-            }
-        },
+        "discovery": _discovery(cluster, node, inputs),
         "nodeRegistration": _registration(cluster, node),
     }
     if node.is_control_plane:
@@ -169,6 +167,19 @@ def _of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str,
         if "certificate-key" in inputs:
             own["controlPlane"]["certificateKey"] = _mark("certificate-key")
     return own
+
+
+def _discovery(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str, Any]:
+    """How kubeadm finds the API and knows its CA."""
+    if "ca-pin" not in inputs:
+        return {"file": {"kubeConfigPath": f"{cluster.paths.kubernetes}/admin.conf"}}
+    return {
+        "bootstrapToken": {
+            "token": _mark(f"token/{node.name}"),
+            "apiServerEndpoint": cluster.endpoint.url.removeprefix("https://"),
+            "caCertHashes": [_mark("ca-pin")],
+        }
+    }
 
 
 def _registration(cluster: Cluster, node: Node) -> dict[str, Any]:

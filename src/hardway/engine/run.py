@@ -76,7 +76,11 @@ async def at_once(work: Iterable[Awaitable[T]]) -> list[T]:
         first = known[0]
         raise type(first)(
             f"{len(known)} nodes failed",
-            output="\n".join(f"{error.where}: {error.what}" for error in known),
+            output="\n".join(
+                line
+                for error in known
+                for line in (f"{error.where}: {error.what}", *(f"  {said}" for said in error.output.splitlines()))
+            ),
             command=first.command,
             hint=first.hint,
         )

@@ -18,8 +18,9 @@ BOOT_LIMIT = 60.0
 STOP_LIMIT = 30.0
 ASK_AGAIN = 2.0
 
-OUTSIDE = ("containerd", "etcd", "kubelet")
-"""Below /var/lib, bind-mounted from the host: overlayfs cannot be the upper layer of overlayfs."""
+OUTSIDE = {"containerd": 0o711, "etcd": 0o700, "kubelet": 0o700}
+"""Below /var/lib, bind-mounted from the host: overlayfs cannot be the upper layer of overlayfs. A real machine does not
+have them at first, so their modes are those with which their owners make them."""
 
 NSPAWN_STATE = Path("/run/systemd/nspawn")
 """Where nspawn keeps locks and a directory per machine; it cleans up unless it is killed."""
@@ -61,8 +62,10 @@ class Machine:
     def prepare(self, tree: Path, mirror_root: Path, user_data: str = "") -> None:
         """Lay out the upper layer: identity, address, keys, package source; user-data for cloud-init if there is any."""
         upper = self.folder / "upper"
-        for name in ("upper", "work", "root", *OUTSIDE):
+        for name in ("upper", "work", "root"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        for name, mode in OUTSIDE.items():
+            (self.folder / name).mkdir(mode, exist_ok=True)
         spec, node, ssh = self.spec, self.node, self._lab_folder / "ssh"
 
         def put(path: str, text: str, mode: int = 0o644) -> None:
