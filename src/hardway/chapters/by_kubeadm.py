@@ -36,6 +36,11 @@ def phase(chapter: Chapter, cluster: Cluster, node: Node) -> str:
     return f"join phase {chapter.join_phase}" if chapter.join_phase else ""
 
 
+def step_id(chapter: str) -> str:
+    """Name of the step that runs a chapter's phase."""
+    return f"{chapter}/kubeadm"
+
+
 def can_run(cluster: Cluster, node: Node) -> bool:
     """Chapter 8 puts kubeadm on the node."""
     return any(component.name == "kubeadm" for component in components(cluster, node))
@@ -53,7 +58,7 @@ def by_kubeadm(chapter: Chapter, nodes: frozenset[str]) -> Chapter:
         # kubeadm leaves a directory that is there, such as a mounted disk, as it is.
         yield from (step for step in own if isinstance(step, Directory))
         yield Command(
-            f"{chapter.name}/kubeadm",
+            step_id(chapter.name),
             f"run kubeadm {asked}",
             _script(cluster, node, asked, inputs),
             Check(f"what `kubeadm {asked}` makes to be there", _questions(own)),

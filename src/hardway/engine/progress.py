@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from hardway.chapters.by_kubeadm import step_id
 from hardway.engine import script
 from hardway.engine.events import Listener, StageDone, StageStarted, StepDone, StepStarted, StepWaiting
 from hardway.engine.plan import Change, title
@@ -90,6 +91,8 @@ def failure(node: Node, change: Change, code: str, output: str) -> HardwayError:
     where = f"{node.name}: {primitive.step}"
     known = any(stage.chapter.name == change.item.chapter for stage in APPLY)
     again = f"hardway apply --only {change.item.chapter} --node {node.host_name}" if known else ""
+    if again and primitive.step == step_id(change.item.chapter):
+        again += f" --by kubeadm={change.item.chapter}"
     if isinstance(primitive, Await):
         return StepFailed(
             f"gave up waiting for {primitive.check.name} after {primitive.limit:g} s",
