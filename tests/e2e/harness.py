@@ -48,6 +48,11 @@ class Harness:
             assert_follows_its_schema(argv, done.stdout)
         return done
 
+    def assert_nothing_to_do(self, *options: str) -> None:
+        """The plan is empty; else it is shown."""
+        told = self.hardway("plan", "--diff", *options).stdout
+        assert told.startswith("0 to change, 0 known after apply, "), told
+
     def put(self, binary: Path, node: str, target: str = "/usr/local/bin/kubeadm") -> None:
         """Bring a program to a node."""
         command = self.lab.ssh_command(node, [f"sudo -n sh -c 'cat >{target} && chmod 755 {target}'"])

@@ -114,4 +114,4 @@ def test_apply_goes_on_from_there(seeded: Harness) -> None:
     assert done.returncode == 0, done.stdout + done.stderr + seeded.diagnosis()
 
     eventually(lambda: seeded.ready_nodes() == {"master-1", "worker-1", "worker-2"}, 60, "all nodes to be Ready")
-    assert json.loads(seeded.hardway("plan", "--json").stdout)["changes"] == []
+    seeded.assert_nothing_to_do()

@@ -31,7 +31,7 @@ def assert_whole(it: Harness) -> None:
     eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
     eventually(lambda: it.restless_pods() == [], 120, "all pods of kube-system to run")
     assert it.voters() == MASTERS
-    assert json.loads(it.hardway("plan", "--json").stdout)["changes"] == []
+    it.assert_nothing_to_do()
     findings = json.loads(it.hardway("parity", "--cluster", "--json").stdout)["findings"]
     assert [finding for finding in findings if finding["severity"] != "note"] == []
     it.hardway("check")
@@ -57,4 +57,4 @@ def test_whoever_does_it_the_cluster_is_the_same(by: str, tmp_path: Path) -> Non
         done = it.hardway("apply", "--by", choice, check=False)
         assert done.returncode == 0, f"{choice}\n{done.stderr}\n{it.diagnosis()}"
         assert_whole(it)
-        assert json.loads(it.hardway("plan", "--by", choice, "--json").stdout)["changes"] == []
+        it.assert_nothing_to_do("--by", choice)
