@@ -231,6 +231,10 @@ COMMITS: Mapping[str, str] = {
 """Commits of releases, as the binaries print them; of others they stay empty."""
 
 
+ETCD_CLIENTS: Mapping[str, str] = {"v3.5.24": "v3.5.21"}
+"""etcdctl and etcdutl of another version than their server, where their own modules were not to be had."""
+
+
 def kubernetes_component(version: str, build: KubernetesBuild) -> GoComponent:
     """The Kubernetes binaries; without the stamps they say v0.0.0 and kubeadm refuses to work with them."""
     major, minor, _ = version.removeprefix("v").split(".")
@@ -266,11 +270,15 @@ def go_components(release: Release, build: KubernetesBuild) -> tuple[GoComponent
     containerd = "github.com/containerd/containerd"
     plugins = "github.com/containernetworking/plugins"
     coredns_version = release.coredns_image_tag.removeprefix("v")
+    clients = ETCD_CLIENTS.get(release.etcd, release.etcd)
     return (
         kubernetes_component(release.kubernetes, build),
         GoComponent(
             f"etcd-{release.etcd}",
-            tuple((f"go.etcd.io/etcd/{part}/v3", release.etcd) for part in ("server", "etcdctl", "etcdutl")),
+            (
+                ("go.etcd.io/etcd/server/v3", release.etcd),
+                *((f"go.etcd.io/etcd/{name}/v3", clients) for name in ("etcdctl", "etcdutl")),
+            ),
             {
                 "etcd": "go.etcd.io/etcd/server/v3",
                 "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
