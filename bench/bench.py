@@ -9,19 +9,17 @@ Figures of one run; read the ratio, not the seconds.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from finish import finish_line  # noqa: E402
 
+from e2e import stock  # noqa: E402
 from e2e.harness import Harness, booted, write_cluster  # noqa: E402
 from hardway.lab.gobuild import ensure_binaries  # noqa: E402
 
@@ -29,8 +27,6 @@ MASTERS = frozenset({"master-1", "master-2", "master-3"})
 NODES = MASTERS | {"worker-1"}
 PODS = 18
 """Pods of kube-system: four of each master, four kube-proxy, two CoreDNS."""
-PREPARED = "preflight"
-KUBEADM = "/usr/local/bin/kubeadm"
 
 
 def say(text: str) -> None:
@@ -55,81 +51,18 @@ def run_hardway(it: Harness) -> list[tuple[str, float]]:
     return [*rows, ("apply", applied), ("until the finish line", reached[0])]
 
 
-def kubeadm_documents(it: Harness) -> dict[str, str]:
-    """kubeadm.yaml of each node: the same documents as hardway's, with what kubeadm wants to know of a node."""
-    documents = [d for d in yaml.safe_load_all(it.file.read_text()) if d["kind"] != "Inventory"]
-    by_kind = {d["kind"]: d for d in documents}
-    files = {}
-    for node in it.lab.spec.nodes:
-        if not node.is_kubernetes:
-            continue
-        if node.host_name == "master-1":
-            init = {**by_kind["InitConfiguration"], "localAPIEndpoint": {"advertiseAddress": node.address}}
-            kinds = [
-                init,
-                *(by_kind[kind] for kind in by_kind if kind not in ("InitConfiguration", "JoinConfiguration")),
-            ]
-        else:
-            join = dict(by_kind["JoinConfiguration"])
-            join["discovery"] = {
-                "bootstrapToken": {
-                    "apiServerEndpoint": by_kind["ClusterConfiguration"]["controlPlaneEndpoint"],
-                    "token": "TOKEN",
-                    "caCertHashes": ["PIN"],
-                }
-            }
-            if node.host_name.startswith("master"):
-                join["controlPlane"] = {
-                    "localAPIEndpoint": {"advertiseAddress": node.address},
-                    "certificateKey": "KEY",
-                }
-            kinds = [join]
-        files[node.host_name] = yaml.safe_dump_all(kinds)
-    return files
-
-
-def lay_down(it: Harness) -> None:
-    """kubeadm and its configuration on every node, before the clock runs."""
-    binary = ensure_binaries("auto", say)["kubeadm"]
-    for name, text in kubeadm_documents(it).items():
-        with binary.open("rb") as content:
-            command = it.lab.ssh_command(name, [f"sudo sh -c 'cat >{KUBEADM} && chmod 755 {KUBEADM}'"])
-            subprocess.run(command, stdin=content, check=True)
-        it.lab.exec(name, f"umask 077; cat >/run/kubeadm.yaml <<'EOF'\n{text}EOF\n")
-
-
 def run_kubeadm(it: Harness) -> list[tuple[str, float]]:
     """init, join, join, join; serving certificates are approved as soon as they are asked for, as hardway does."""
     rows: list[tuple[str, float]] = []
-
-    def timed(what: str, node: str, script: str) -> str:
-        since = time.monotonic()
-        output = it.lab.exec(node, script)
-        rows.append((what, time.monotonic() - since))
-        return output
-
     with finish_line(it, NODES, MASTERS, PODS) as reached:
-        timed(
-            "kubeadm init",
-            "master-1",
-            "kubeadm init --config /run/kubeadm.yaml --upload-certs --skip-phases preflight >/run/init.log 2>&1 </dev/null"
-            " || { cat /run/init.log; exit 1; }",
-        )
-        secrets = it.lab.exec(
-            "master-1",
-            "grep -o -m1 -- '--token [^ ]*' /run/init.log; grep -o -m1 'sha256:[0-9a-f]*' /run/init.log;"
-            " grep -o -m1 -- '--certificate-key [0-9a-f]*' /run/init.log",
-        ).split()
-        token, pin, key = secrets[1], secrets[2], secrets[4]
+        since = time.monotonic()
+        ticket = stock.init(it)
+        rows.append(("kubeadm init", time.monotonic() - since))
         for name in ("master-2", "master-3", "worker-1"):
-            timed(
-                f"kubeadm join {name}",
-                name,
-                f"sed -i 's/TOKEN/{token}/; s/PIN/{pin}/; s/KEY/{key}/' /run/kubeadm.yaml\n"
-                "kubeadm join --config /run/kubeadm.yaml --skip-phases preflight >/run/join.log 2>&1 </dev/null"
-                " || { cat /run/join.log; exit 1; }",
-            )
-        it.kubectl("get csr -o name | xargs -r kubectl --kubeconfig /etc/kubernetes/admin.conf certificate approve")
+            since = time.monotonic()
+            stock.join(it, name, ticket)
+            rows.append((f"kubeadm join {name}", time.monotonic() - since))
+        stock.approve(it)
     rows.append(("until the finish line", reached[0]))
     return rows
 
@@ -138,9 +71,9 @@ def bring_up(name: str, network: str, tool: str) -> list[tuple[str, float]]:
     """One fresh lab, prepared, and timed with one tool."""
     with tempfile.TemporaryDirectory() as folder, booted(write_cluster(Path(folder), name, network), name) as it:
         say(f"{tool}: preparing the nodes (not timed)")
-        it.hardway("apply", "--until", PREPARED)
+        it.hardway("apply", "--until", stock.PREPARED)
         if tool == "kubeadm":
-            lay_down(it)
+            stock.lay_down(it, ensure_binaries("auto", say)["kubeadm"])
         say(f"{tool}: the clock runs")
         return run_hardway(it) if tool == "hardway" else run_kubeadm(it)
 

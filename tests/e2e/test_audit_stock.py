@@ -1,0 +1,64 @@
+"""`hardway parity --cluster` on a cluster in which hardway has made nothing: the real kubeadm has."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from built import real_kubeadm
+from e2e import stock
+from e2e.harness import Harness, booted, eventually, write_cluster
+from schemas import assert_follows_its_schema
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
+
+NODES = {"master-1", "master-2", "worker-1"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """kubeadm init, a master and a worker that joined."""
+    file = write_cluster(tmp_path_factory.mktemp("stock"), "stock", "10.55.0")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "name: master-3" not in line))
+    with booted(file, "stock") as it:
+        it.hardway("apply", "--until", stock.PREPARED)
+        stock.lay_down(it, real_kubeadm())
+        ticket = stock.init(it)
+        for name in ("master-2", "worker-1"):
+            stock.join(it, name, ticket)
+        eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
+        eventually(lambda: it.restless_pods() == [], 90, "all pods of kube-system to run")
+        stock.approve(it)
+        yield it
+
+
+def audited(file: Path) -> list[dict[str, Any]]:
+    """All findings, and they follow the schema."""
+    argv = ["parity", "--cluster", "--json"]
+    command = [sys.executable, "-m", "hardway.cli", *argv, "-f", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout, done.stderr
+    assert_follows_its_schema(argv, done.stdout)
+    value = json.loads(done.stdout)
+    assert len(value["nodes"]) == len(NODES)
+    found: list[dict[str, Any]] = value["findings"]
+    return found
+
+
+@pytest.mark.parametrize("known", ["cluster.yaml", "master-1", "master-2"])
+def test_a_cluster_of_kubeadm_has_no_findings(made: Harness, tmp_path: Path, known: str) -> None:
+    """Neither an error nor a warning nor a note, whether hardway knows the cluster or only one of its masters."""
+    file = made.file
+    if known != "cluster.yaml":
+        whole = next(d for d in yaml.safe_load_all(file.read_text()) if d["kind"] == "Inventory")
+        kept = {key: whole[key] for key in ("apiVersion", "kind", "ssh")}
+        file = tmp_path / "inventory.yaml"
+        file.write_text(yaml.safe_dump({**kept, "nodes": [n for n in whole["nodes"] if n["name"] == known]}))
+
+    assert audited(file) == []
