@@ -92,4 +92,8 @@ def join(it: Harness, name: str, ticket: Ticket) -> None:
 
 def approve(it: Harness) -> None:
     """Kubelets' serving certificates, all that have been asked for."""
-    it.kubectl("get csr -o name | xargs -r kubectl --kubeconfig /etc/kubernetes/admin.conf certificate approve")
+    it.lab.exec(
+        "master-1",
+        "export KUBECONFIG=/etc/kubernetes/admin.conf\n"
+        "kubectl get csr -o name | xargs -r kubectl certificate approve",
+    )

@@ -19,7 +19,21 @@ pytestmark = pytest.mark.lab
 ZONE = "my-first-cluster.example.com"
 BALANCED = "node.kubernetes.io/exclude-from-external-load-balancers"
 ROTATION = "kubeadm:node-autoapprove-certificate-rotation"
+ADMINS = "kubeadm:cluster-admins"
 SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+CERTIFICATE = "/etc/kubernetes/pki/apiserver.crt"
+NAMELESS = f"""\
+cd /etc/kubernetes/pki
+names="$(openssl x509 -in {CERTIFICATE} -noout -ext subjectAltName | sed '1d; s/IP Address/IP/g; s/DNS:kubernetes.default, //')"
+{{
+  printf 'basicConstraints=critical,CA:FALSE\\nkeyUsage=critical,digitalSignature,keyEncipherment\\n'
+  printf 'extendedKeyUsage=serverAuth\\nsubjectAltName=%s\\n' "$names"
+}} >/run/spoilt.cnf
+openssl req -new -key apiserver.key -subj /CN=kube-apiserver |
+  openssl x509 -req -CA ca.crt -CAkey ca.key -set_serial 1 -days 100 -extfile /run/spoilt.cnf -out apiserver.crt 2>&1
+"""
+"""Takes one name away from the API server's certificate."""
+STRANGER = "member add gone --learner --peer-urls=https://192.0.2.9:2380"
 
 
 def audited(it: Harness, file: Path | None = None) -> tuple[int, list[dict[str, Any]]]:
@@ -45,29 +59,37 @@ def inventory(it: Harness, folder: Path) -> Path:
 
 
 def spoil(it: Harness) -> None:
-    """By hand: a mode, a flag, a binding and a label."""
+    """By hand: a mode, a flag, a certificate, a member of etcd, a label and two bindings, one of them admin.conf's."""
     it.lab.exec("master-2", "chmod 644 /etc/kubernetes/admin.conf")
     it.lab.exec(
         "master-3", f"sed -i s/--enable-bootstrap-token-auth=true/--enable-bootstrap-token-auth=false/ {SERVER}"
     )
-    it.kubectl(f"delete clusterrolebinding {ROTATION}")
+    it.lab.exec("master-3", NAMELESS)
+    pki = "/etc/kubernetes/pki/etcd"
+    it.lab.exec(
+        "master-1",
+        f"etcdctl --endpoints https://127.0.0.1:2379 --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt"
+        f" --key {pki}/healthcheck-client.key {STRANGER}",
+    )
     it.kubectl(f"label node master-2.{ZONE} {BALANCED}-")
+    it.kubectl(f"delete clusterrolebinding {ROTATION} {ADMINS}")
 
 
 def mend(it: Harness, findings: list[dict[str, Any]]) -> None:
-    """Type every cure where it says."""
-    for cure, node in {finding["cure"]: finding["node"].split(".")[0] for finding in findings}.items():
+    """Type every cure where it says; what a Pod runs follows from its manifest."""
+    found = [finding for finding in findings if not finding["item"].startswith("Pod ")]
+    for cure, node in {finding["cure"]: finding["node"].split(".")[0] for finding in found}.items():
         if cure.startswith("hardway "):
             words = shlex.split(cure)[1:]
             place = words.index("-f")
             it.hardway(*words[:place], *words[place + 2 :])
-        elif "mv " not in cure:
+        else:
             it.lab.exec("master-1" if node == "cluster" else node, cure)
 
 
 @pytest.mark.parametrize("whose", ["ours", "anybody's"])
 def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_path: Path, whose: str) -> None:
-    """A clean cluster has no findings; four things spoilt by hand are four findings; their cures leave none.
+    """A clean cluster has no findings; seven things spoilt by hand are seven findings; their cures leave none.
 
     The same holds when hardway knows no more of the cluster than how to reach one master; kubeadm mends it then.
     """
@@ -92,6 +114,9 @@ def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_pa
     assert {place for place in places if not place[2].startswith("Pod ")} == {
         ("error", "master-2", "/etc/kubernetes/admin.conf", "mode"),
         ("warning", "master-3", SERVER, "enable-bootstrap-token-auth"),
+        ("error", "master-3", CERTIFICATE, "default"),
+        ("error", "cluster", "etcd", "member"),
+        ("error", "cluster", f"ClusterRoleBinding {ADMINS}", "item"),
         ("error", "cluster", f"ClusterRoleBinding {ROTATION}", "item"),
         ("warning", "master-2", f"Node master-2.{ZONE}", BALANCED.removeprefix("node.kubernetes.")),
     }

@@ -34,8 +34,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
             stock.join(it, name, ticket)
         eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
         eventually(lambda: it.restless_pods() == [], 90, "all pods of kube-system to run")
-        stock.approve(it)
+        eventually(lambda: served(it), 90, "all kubelets to have their serving certificates")
         yield it
+
+
+def served(it: Harness) -> bool:
+    """Approved, signed and stored; a request may come late, and one more after it."""
+    stock.approve(it)
+    pem = "/var/lib/kubelet/pki/kubelet-server-current.pem"
+    return all(it.lab.exec(name, f"[ ! -e {pem} ] || echo yes") == "yes\n" for name in NODES)
 
 
 def audited(file: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clusters import lab_cluster
@@ -12,12 +13,12 @@ from clusters import lab_cluster
 from hardway.errors import UsageError
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import fetch, found, judge, runtime, source, wanted
+from hardway.parity.live import fetch, found, judge, left, members, runtime, source, tokens, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding, Grade, ordered
 from hardway.parity.live.grades import grade
 from hardway.parity.live.judge import Judge
-from hardway.parity.live.seen import SeenCluster, SeenNode, heard, seen_node
+from hardway.parity.live.seen import Secret, SeenCluster, SeenNode, heard, seen_node
 from hardway.parity.objects import TOKEN
 from hardway.renderers.files import Entry, Kind, file
 
@@ -145,35 +146,117 @@ def test_files_that_are_as_wanted_are_no_findings() -> None:
 def test_tokens_without_an_end_and_members_that_are_no_masters() -> None:
     """Each is told with what removes it; what is as it should be is not told."""
     secrets = (
-        ("bootstrap-token-abcdef", TOKEN, "", ""),
-        ("bootstrap-token-ghijkl", TOKEN, "2026-05-02T00:00:00Z", ""),
+        Secret("bootstrap-token-abcdef", TOKEN),
+        Secret("bootstrap-token-ghijkl", TOKEN, "2026-05-02T00:00:00Z"),
     )
-    members = [
+    masters = [
         {"ID": str(number), "name": node.name, "peerURLs": [f"https://{node.address}:2380"]}
         for number, node in enumerate(CLUSTER.control_planes, 1)
     ]
     gone = {"ID": "255", "name": "gone", "peerURLs": ["https://192.0.2.9:2380"]}
-    api = SeenCluster({}, (), secrets=secrets, members=(*members, gone))
-    told = [(f.item, f.cure) for f in [*runtime.tokens(JUDGE, api), *runtime.members(JUDGE, {}, api)]]
+    api = SeenCluster({}, (), secrets=secrets, members=(*masters, gone))
+    told = [(f.item, f.cure) for f in [*tokens.tokens(JUDGE, api, None), *members.members(JUDGE, {}, api)]]
+    remove = told.pop()[1]
 
     assert told == [
         ("Secret kube-system/bootstrap-token-abcdef", "hardway token delete -f cluster.yaml abcdef"),
-        ("etcd", "etcdctl member remove ff"),
+    ]
+    assert " exec etcd-master-1." in remove
+    assert remove.endswith(" member remove ff")
+
+
+def test_what_is_signed_and_what_outlives_its_end() -> None:
+    """A living token needs its signature in cluster-info, a dead one should be gone, kubeadm-certs should go with one."""
+    item = "bootstrap-token-"
+    secrets = (
+        Secret(f"{item}signed", TOKEN, "2026-05-02T00:00:00Z", signs=True),
+        Secret(f"{item}unsign", TOKEN, "2026-05-02T00:00:00Z", signs=True),
+        Secret(f"{item}silent", TOKEN, "2026-05-02T00:00:00Z"),
+        Secret(f"{item}passed", TOKEN, "2026-04-30T23:00:00Z", signs=True),
+        Secret(f"{item}recent", TOKEN, "2026-04-30T23:59:00Z", signs=True),
+        Secret(f"{item}no-utc", TOKEN, "2026-05-02T00:00:00"),
+        Secret("kubeadm-certs", "Opaque"),
+    )
+    info = {"data": {"jws-kubeconfig-signed": "a..b"}}
+    told = {(f.grade, f.item, f.field) for f in tokens.tokens(JUDGE, SeenCluster({}, (), secrets=secrets), info)}
+
+    assert told == {
+        (Grade.ERROR, "ConfigMap kube-public/cluster-info", "data.jws-kubeconfig-unsign"),
+        (Grade.WARNING, f"Secret kube-system/{item}passed", "data.expiration"),
+        (Grade.WARNING, f"Secret kube-system/{item}no-utc", "data.expiration"),
+        (Grade.WARNING, "Secret kube-system/kubeadm-certs", "metadata.ownerReferences"),
+    }
+
+
+def test_members_that_do_not_vote_or_are_somewhere_else() -> None:
+    """A learner is to be promoted, a peer URL to be changed, a master without a member has to be looked at."""
+    first, second, _ = CLUSTER.control_planes
+    has = (
+        {"ID": "1", "name": first.name, "peerURLs": [f"https://{first.address}:2380"], "isLearner": True},
+        {"ID": "2", "name": second.name, "peerURLs": ["https://192.0.2.9:2380"]},
+    )
+    told = [(f.grade, f.node, f.field) for f in members.members(JUDGE, {}, SeenCluster({}, (), members=has))]
+
+    assert told == [
+        (Grade.WARNING, first.name, "member"),
+        (Grade.ERROR, second.name, "member.peerURLs"),
+        (Grade.ERROR, CLUSTER.control_planes[2].name, "member"),
     ]
 
 
+def kubelet(*more: str, env: str = "--node-ip=10.30.0.11", **seen: Any) -> list[tuple[Grade, str, str]]:
+    """What is told of a kubelet that runs with kubeadm's flags and these, and of its node."""
+    base = ("--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf", "--config=/var/lib/kubelet/config.yaml")
+    running = ("/usr/bin/kubelet", *base, "--kubeconfig=/etc/kubernetes/kubelet.conf", *more)
+    files = {"/var/lib/kubelet/kubeadm-flags.env": file(f'KUBELET_KUBEADM_ARGS="{env}"\n')}
+    units = {"kubelet": ("enabled", "active"), "containerd": ("enabled", "active"), **seen.pop("units", {})}
+    there = {"status": {"nodeInfo": {"kubeletVersion": seen.pop("version", "v1.30.4")}}}
+    node = SeenNode(MASTER.name, files, {}, units, running, **seen)
+    return [(f.grade, f.item, f.field) for f in runtime.kubelets(JUDGE, MASTER, node, there)]
+
+
+def test_how_the_kubelet_runs() -> None:
+    """With kubeadm's drop-in and flags, enabled like its container runtime, in a version that the API server bears."""
+    ip = "--node-ip=10.30.0.11"
+
+    assert kubelet(ip) == []
+    assert kubelet(ip, reload=True) == [(Grade.WARNING, "kubelet.service", "NeedDaemonReload")]
+    assert kubelet() == [(Grade.WARNING, "kubelet.service", "flags.node-ip")]
+    assert kubelet(ip, "--node-ip=10.30.0.99") == []
+    assert kubelet(ip, "--v=4") == [(Grade.NOTE, "kubelet.service", "flags.v")]
+    assert kubelet(ip, "--config=/root/mine.yaml") == [(Grade.WARNING, "kubelet.service", "flags.config")]
+    assert kubelet(ip, units={"containerd": ("disabled", "active")}) == [
+        (Grade.ERROR, "containerd.service", "enabled")
+    ]
+    for version, grade_ in (("v1.30.9", "note"), ("v1.27.1", "note"), ("v1.26.0", "error"), ("v1.31.0", "error")):
+        assert kubelet(ip, version=version) == [(Grade(grade_), "kubelet", "version")]
+
+
 def test_masters_with_different_authorities() -> None:
-    """A master whose CA is another one is an error."""
+    """The one whose CA is another one than that of most is wrong, also if it is the first."""
     path = "/etc/kubernetes/pki/front-proxy-ca.crt"
     seen = {
         node.name: SeenNode(node.name, {path: file("one" if number else "other")}, {}, {}, ())
         for number, node in enumerate(CLUSTER.control_planes)
     }
-    findings = list(runtime.shared(JUDGE, seen))
 
-    assert {(f.grade, f.node, f.item) for f in findings} == {
-        (Grade.ERROR, node.name, path) for node in CLUSTER.joining_control_planes
-    }
+    assert [(f.grade, f.node, f.item) for f in members.shared(JUDGE, seen)] == [(Grade.ERROR, MASTER.name, path)]
+
+
+def test_the_key_to_everything_lies_in_one_place() -> None:
+    """super-admin.conf on a second master or on a worker."""
+    path = "/etc/kubernetes/super-admin.conf"
+
+    def told(*names: str) -> list[str]:
+        seen = {node.name: SeenNode(node.name, {path: file("")}, {}, {}, ()) for node in CLUSTER.nodes}
+        return [
+            f.node.split(".")[0]
+            for f in left.emergency(CLUSTER, {CLUSTER.node(n).name: seen[CLUSTER.node(n).name] for n in names})
+        ]
+
+    assert told() == told("master-3") == []
+    assert told("master-1", "master-2") == ["master-2"]
+    assert told("worker-1") == ["worker-1"]
 
 
 def test_an_inventory_alone_is_enough(tmp_path: Path) -> None:

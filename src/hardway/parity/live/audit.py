@@ -13,8 +13,8 @@ from hardway.engine.transport import Connect, open_transport
 from hardway.errors import HardwayError, StepFailed, Unreachable
 from hardway.model import Cluster, Node, thaw
 from hardway.parity.certificates import now
-from hardway.parity.live import fetch, judge, runtime, source, wanted
-from hardway.parity.live.cures import Tools
+from hardway.parity.live import fetch, judge, left, members, runtime, source, tokens, wanted
+from hardway.parity.live.cures import ADMINS, Tools
 from hardway.parity.live.finding import Finding, Grade, ordered
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import Answers, SeenCluster, SeenNode, heard, listed, seen_cluster, seen_node
@@ -81,7 +81,8 @@ async def _first_master(cluster: Cluster, connect: Connect) -> tuple[Node, SeenC
     raise Unreachable(
         "no master answers for the cluster",
         output="\n".join(f"{error.where}: {error.what}" for error in lost),
-        hint="the Inventory names at least one master that has /etc/kubernetes/admin.conf and kubectl",
+        hint="the Inventory names at least one master that has kubectl and /etc/kubernetes/admin.conf; without the"
+        f" ClusterRoleBinding {ADMINS} that can do nothing, but super-admin.conf can",
     )
 
 
@@ -116,7 +117,7 @@ async def _objects(cluster: Cluster, node: Node, connect: Connect) -> dict[str, 
 async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
     before, ours = source.given(path)
     master, api = await _first_master(before, connect)
-    cluster, findings = source.actual(path, before, api)
+    cluster, findings = source.actual(Tools(str(path), ours), before, api)
     read, there = await asyncio.gather(
         _read(cluster, connect), _objects(cluster, cluster_node(cluster, master), connect)
     )
@@ -142,15 +143,14 @@ async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
         findings += runtime.kubelets(here, node, seen, nodes.get(node.name))
         if node.is_control_plane:
             findings += runtime.pods(here, node, seen, api)
-    authority = next(
-        (s.files[p].content for s in read.nodes.values() if (p := f"{cluster.paths.pki}/ca.crt") in s.files), b""
-    )
+    authority = members.authority(here, read.nodes)
     findings += judge.objects(here, there, authority)
-    findings += judge.cluster_info(here, there.get("ConfigMap kube-public/cluster-info"), authority)
-    findings += runtime.shared(here, read.nodes)
-    findings += runtime.members(here, read.nodes, api)
-    findings += runtime.tokens(here, api)
-    findings += runtime.requests(here, api, moment)
+    findings += judge.cluster_info(here, there.get(tokens.INFO), authority)
+    findings += members.shared(here, read.nodes)
+    findings += members.members(here, read.nodes, api)
+    findings += left.emergency(cluster, read.nodes)
+    findings += tokens.tokens(here, api, there.get(tokens.INFO))
+    findings += tokens.requests(here, api, moment)
     if ours:
         findings += judge.declared(here, before)
     return Audit(cluster.release.kubernetes, tuple(read.nodes), items + len(there), ordered(findings))

@@ -41,17 +41,18 @@ while IFS=$'\t' read -r mode owner kind path; do
   [ "$kind" = f ] || continue
   case "$path" in
     *.key) tell key "$(fingerprint <"$path" | tr ' ' _)" "$path" ;;
-    *.crt|*.pub|*/manifests/*.yaml|"$kubelet"/*config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
+    *.crt|*.pub|*/manifests/*|"$kubelet"/*config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
     *.conf) tell content "$(kubeconfig "$path" | base64 -w0)" "$path" ;;
     *.pem) tell content "$(openssl x509 -in "$path" 2>/dev/null | base64 -w0)" "$path"
        tell key "$(openssl pkey -in "$path" 2>/dev/null | fingerprint | tr ' ' _)" "$path" ;;
   esac
 done < <(
-  find "$kubernetes" "$pki" -maxdepth 3 \( -path "$kubernetes/tmp" -o -path "$kubernetes/patches" \) -prune \
+  # Directories and files may be links to another disk; a link that leads nowhere stays one.
+  find -L "$kubernetes" "$pki" -maxdepth 3 \( -path "$kubernetes/tmp" -o -path "$kubernetes/patches" \) -prune \
     -o \( -type d -o -name '*.crt' -o -name '*.key' -o -name '*.pub' -o -name '*.conf' -o -path '*/manifests/*' \) \
     -printf '%m\t%u:%g\t%y\t%p\n' 2>/dev/null
   for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data"; do
-    [ ! -e "$path" ] || find "$path" -maxdepth 0 -printf '%m\t%u:%g\t%y\t%p\n'
+    [ ! -e "$path" ] || find -L "$path" -maxdepth 0 -printf '%m\t%u:%g\t%y\t%p\n'
   done
   # These are links: what they lead to is asked.
   for path in "$client" "$kubelet/pki/kubelet-server-current.pem"; do
@@ -63,6 +64,7 @@ for unit in kubelet containerd crio docker; do
 done
 pid="$(systemctl show -P MainPID kubelet.service || echo 0)"
 [ "${pid:-0}" = 0 ] || tell kubelet "$(base64 -w0 <"/proc/$pid/cmdline")"
+tell reload "$(systemctl show -P NeedDaemonReload kubelet.service || true)"
 tell end
 """
 
@@ -80,8 +82,21 @@ def node_script(cluster: Cluster, node: Node) -> str:
     return "".join(f"{name}={quote(value)}\n" for name, value in names.items()) + _COMMON + _FILES
 
 
+_API = r"""
+# admin.conf can do nothing without its ClusterRoleBinding, which may be what is missing.
+api() {
+  local conf found=''
+  for conf in /etc/kubernetes/admin.conf /etc/kubernetes/super-admin.conf; do
+    [ -e "$conf" ] || continue
+    found="$(kubectl --kubeconfig="$conf" --request-timeout=20s "$@")" && break
+  done
+  printf '%s\n' "$found"
+}
+"""
+
+
 def _kubectl(argv: list[str]) -> str:
-    return f"kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=20s {words(argv)}"
+    return f"api {words(argv)}"
 
 
 _MEMBERS = r"""
@@ -93,7 +108,7 @@ pki="$(sed -n 's/^ *- --trusted-ca-file=//p' /etc/kubernetes/manifests/etcd.yaml
 CONFIGURATION = ("cm/kubeadm-config", "cm/kubelet-config", "cm/kube-proxy")
 _SECRETS = (
     '{range .items[*]}{.metadata.name}{"\\t"}{.type}{"\\t"}{.data.expiration}{"\\t"}'
-    '{.metadata.ownerReferences[0].name}{"\\n"}{end}'
+    '{.metadata.ownerReferences[0].name}{"\\t"}{.data.usage-bootstrap-signing}{"\\n"}{end}'
 )
 
 
@@ -109,7 +124,7 @@ def cluster_script() -> str:
     lines = [
         f'{name}="$({_kubectl(argv)})"\ntell {name} "$(base64 -w0 <<<"${name}")"\n' for name, argv in asked.items()
     ]
-    return _COMMON + "".join(lines) + _MEMBERS + "tell end\n"
+    return _COMMON + _API + "".join(lines) + _MEMBERS + "tell end\n"
 
 
 def objects_script(names: dict[str, list[str]]) -> str:
@@ -119,4 +134,4 @@ def objects_script(names: dict[str, list[str]]) -> str:
         where = ["-n", namespace] if namespace else []
         argv = ["get", *where, "--ignore-not-found", "-o", "json", *listed]
         lines.append(f'found="$({_kubectl(argv)})"\ntell objects "$(base64 -w0 <<<"$found")"\n')
-    return _COMMON + "".join(lines) + "tell end\n"
+    return _COMMON + _API + "".join(lines) + "tell end\n"

@@ -43,6 +43,8 @@ def fields(cluster: Cluster, node: SeenNode, path: str, around: Surroundings) ->
         return state | kubeconfig_fields(entry.content, around)
     if path.endswith(".crt"):
         return state | {"pem": pem_form(entry.content).partition(",")[0]} | signed_fields(entry.content, around)
+    if path.endswith(".pem"):
+        return state | signed_fields(entry.content, around) | {"pair": _pair(node.keys.get(path), entry.content)}
     if path.endswith(".key"):
         beside = around.files.get(f"{path[:-4]}.crt") or around.files.get(f"{path[:-4]}.pub")
         return state | _key(node.keys.get(path), beside)

@@ -1,5 +1,6 @@
 """How bad a difference is: the first rule that fits, from the most special to the most general."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -29,12 +30,33 @@ class Rule:
 
 
 E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
+
+_SERIOUS = {
+    "kube-apiserver": "authorization-mode enable-admission-plugins client-ca-file requestheader-client-ca-file"
+    " service-account-key-file service-account-signing-key-file service-cluster-ip-range",
+    "kube-controller-manager": "service-account-private-key-file root-ca-file cluster-signing-cert-file"
+    " cluster-signing-key-file service-cluster-ip-range",
+    "etcd": "client-cert-auth peer-client-cert-auth trusted-ca-file peer-trusted-ca-file",
+}
+"""Flags of static pods that decide who is let in and who is believed, and those on which all masters must agree."""
+
 RULES: tuple[Rule, ...] = (
     # Keys of another size, algorithm or form are somebody's choice, and work.
     Rule("*", "*key", N, expected="RSA *"),
     Rule("*", "*key", N, expected="EC *"),
     Rule("*", "*pem", N, expected="*PRIVATE KEY"),
     Rule("*.key", "pair", N, found="nothing beside it"),
+    # A CA may be one that somebody brought, below another CA; older ones of kubeadm's own have no names.
+    Rule("*ca.crt", "SubjectAlternativeName.*", N),
+    Rule("*ca.crt", "subject", N),
+    Rule("*ca.crt", "signer", N),
+    Rule("*ca.crt", "KeyUsage", N, found="*key_cert_sign*"),
+    Rule("*ca.crt", "ExtendedKeyUsage", N),
+    Rule("*ca.crt", "BasicConstraints", N, found="CA True*"),
+    # Renewal keeps the subject: up to 1.28 these were system:masters, up to 1.36 the first one an administrator.
+    Rule("*/apiserver-kubelet-client.crt", "subject", N, found="CN=kube-apiserver-kubelet-client, O=*"),
+    Rule("*/apiserver-etcd-client.crt", "subject", N, found="CN=kube-apiserver-etcd-client, O=system:masters"),
+    Rule("*/healthcheck-client.crt", "subject", N, found="CN=kube-etcd-healthcheck-client, O=system:masters"),
     # A name more in a certificate is an old certSAN, or a name that the cluster had.
     Rule("*", "*SubjectAlternativeName.*", N, expected=ABSENT),
     Rule("*", "*SubjectAlternativeName.*", E),
@@ -42,6 +64,8 @@ RULES: tuple[Rule, ...] = (
     Rule("*", "*signer", E),
     Rule("*", "*subject", E),
     Rule("*", "*KeyUsage", E),
+    Rule("*", "*BasicConstraints", E),
+    Rule("*", "*certificate", E, found="unreadable*"),
     Rule("*", "*certificate-authority*", E),
     Rule("*", "document", E),
     Rule("*/ca.key", "item", N, found=ABSENT),
@@ -49,34 +73,62 @@ RULES: tuple[Rule, ...] = (
     Rule("*.crt", "item", E, found=ABSENT),
     Rule("*.key", "item", E, found=ABSENT),
     Rule("*.pub", "item", E, found=ABSENT),
+    Rule("*.pem", "item", E, found=ABSENT),
     Rule("*.conf", "item", E, found=ABSENT),
     Rule("*/manifests/*", "item", E, found=ABSENT),
     Rule("*/manifests/*", "item", N, expected=ABSENT),
+    Rule("*/kube-apiserver.yaml", "*.authorization-mode", E, found="*AlwaysAllow*"),
+    Rule("*/kube-apiserver.yaml", "*.authorization-mode", W, found="*Node*RBAC*"),
+    Rule("*/kube-apiserver.yaml", "*.authorization-mode", W, found="*RBAC*Node*"),
+    Rule("*/kube-apiserver.yaml", "*.enable-admission-plugins", W, found="*NodeRestriction*"),
+    *(
+        Rule(f"*/manifests/{pod}.yaml", f"*.flags.{flag}", E)
+        for pod, flags in _SERIOUS.items()
+        for flag in flags.split()
+    ),
     Rule("*/kubelet/config.yaml", "item", E, found=ABSENT),
+    Rule("*/kubelet/config.yaml", "authentication.anonymous.enabled", E, found="true"),
+    Rule("*/kubelet/config.yaml", "authentication.x509.clientCAFile", E),
+    Rule("*/kubelet/config.yaml", "authorization.mode", E, found='"AlwaysAllow"'),
+    Rule("*/kubelet/config.yaml", "readOnlyPort", W, found="0"),
+    Rule("*/kubelet/config.yaml", "readOnlyPort", W, found=ABSENT),
+    Rule("*/kubelet/config.yaml", "readOnlyPort", E),
+    Rule("*/kubelet/config.yaml", "rotateCertificates", E, found="false"),
+    Rule("*/kubelet/config.yaml", "staticPodPath", E),
     # Flags of a node come from its nodeRegistration, which is stored nowhere.
     Rule("*/kubeadm-flags.env", "*.order", N),
     Rule("*/kubeadm-flags.env", "*", N, expected=ABSENT),
     # kubeadm copies the proxy variables of the shell in which it ran.
     Rule("*/manifests/*", "*.env*", N),
     Rule("*/manifests/*", "*.command.order", N),
-    Rule("*/kubelet.conf", "client-*", W),
+    # The kubelet renews its certificate, and after the end of the old one cannot start with this file.
+    Rule("*/kubelet.conf", "client-*", E),
     # kubeadm keeps what people did to CoreDNS; an edited configuration is theirs as well.
+    Rule("Deployment kube-system/coredns", "item", W, found=ABSENT),
+    Rule("ServiceAccount *", "item", E, found=ABSENT),
+    Rule("Service *", "item", E, found=ABSENT),
+    Rule("Service kube-system/kube-dns", "spec.clusterIP*", E),
+    Rule("ConfigMap *", "item", E),
     Rule("* kube-system/coredns", "*", N),
     Rule("*", "metadata.annotations.kubeadm.kubernetes.io/component-config.hash", N),
     Rule("ClusterRole*", "*", E),
     Rule("Role*", "*", E),
-    Rule("ConfigMap *", "item", E),
     Rule("*", "*", W),
 )
 
 
-def grade(difference: Difference) -> Grade:
-    """The grade of a difference whose `ours` is what is expected and whose `kubeadm` is what was found."""
+def grade(difference: Difference, servers: Collection[str] = ()) -> Grade:
+    """The grade of a difference whose `ours` is what is expected and whose `kubeadm` is what was found.
+
+    `servers`: where the API is known to answer; a kubeconfig that points to none of them is an error.
+    """
     if difference.field == "file.mode" and difference.item.endswith((".key", ".conf", ".pem")):
         wider = int(difference.kubeadm, 8) & ~int(difference.ours, 8) & 0o077
         return E if wider else W
     if difference.field == "file.mode" and int(difference.kubeadm, 8) & 0o002:
         return E
-    if difference.field == "file.owner" and difference.item.endswith((".key", ".conf")):
+    if difference.field == "file.owner" and difference.item.endswith((".key", ".conf", ".pem")):
         return E
+    if difference.item.endswith(".conf") and difference.field.rpartition(".")[2] == "server":
+        return W if difference.kubeadm.strip('"') in servers else E
     return next(rule.grade for rule in RULES if rule.fits(difference))

@@ -7,10 +7,10 @@ from typing import Any
 
 from hardway.chapters.kubelet_wait_bootstrap import CRI_SOCKET_ANNOTATION
 from hardway.chapters.mark_control_plane import DEFAULT_TAINTS, LABELS
-from hardway.model import Cluster, Node, thaw
+from hardway.model import Cluster, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference, compare_fields
-from hardway.parity.live import cures, found, wanted
+from hardway.parity.live import cures, found, left, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.grades import grade
@@ -18,7 +18,10 @@ from hardway.parity.live.seen import SeenCluster, SeenNode
 from hardway.parity.objects import item_name, object_fields
 from hardway.parity.values import Fields, flatten
 
-ADDONS = {"addon/coredns": "Deployment kube-system/coredns", "addon/kube-proxy": "DaemonSet kube-system/kube-proxy"}
+ADDONS = {
+    "addon/coredns": ("Deployment kube-system/coredns", "ConfigMap kube-system/coredns"),
+    "addon/kube-proxy": ("DaemonSet kube-system/kube-proxy", "ConfigMap kube-system/kube-proxy"),
+}
 """Chapters that may be skipped, and what tells that they were not."""
 
 
@@ -30,10 +33,19 @@ class Judge:
     tools: Tools
     moment: datetime
 
+    @property
+    def servers(self) -> frozenset[str]:
+        """Where the API is known to answer; a balancer on the machine itself may be one."""
+        cluster = self.cluster
+        endpoints = [cluster.endpoint, *(Endpoint(n.address, n.bind_port) for n in cluster.control_planes)]
+        hosts = ("127.0.0.1", "::1", "localhost", *cluster.api_server.cert_sans)
+        ports = {endpoint.port for endpoint in endpoints}
+        return frozenset(e.url for e in (*endpoints, *(Endpoint(host, port) for host in hosts for port in ports)))
+
     def finding(self, difference: Difference, node: str, chapter: str, cure: str) -> Finding:
         """A difference with its grade."""
         return Finding(
-            grade(difference),
+            grade(difference, self.servers),
             node,
             chapter,
             difference.item,
@@ -57,30 +69,36 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
             continue
         there = found.fields(judge.cluster, seen, path, around)
         for difference in compare_fields(path, item.fields, _comparable(item.fields, there)):
+            if difference.field.endswith("signer") and _same(around, difference):
+                continue
             cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
             yield judge.finding(difference, node.name, item.chapter, cure)
-    manifests = f"{judge.cluster.paths.manifests}/"
-    for path in sorted(seen.files.keys() - expected.keys()):
-        if path.startswith(manifests) and path.endswith((".yaml", ".yml", ".json")):
-            difference = Difference(path, "item", ABSENT, "present")
-            yield judge.finding(difference, node.name, "control-plane", "")
+    yield from left.files(judge.cluster, node, seen, expected)
+
+
+def _same(around: Surroundings, difference: Difference) -> bool:
+    """Two of the three CAs may be one."""
+    wish = around.files.get(difference.ours)
+    return wish is not None and wish == around.files.get(difference.kubeadm)
 
 
 def _comparable(expected: Fields, there: Fields) -> Fields:
     """Of a kubeconfig only what is asked for, because people add contexts; of etcd's flags not those of its first start."""
     undecided = tuple(f".flags.{name}" for name in wanted.UNDECIDED)
     is_kubeconfig = "current-context" in expected or "server" in expected
+    # The kubelet's own certificates; a serving one has names.
+    is_own = "subject" in expected and "BasicConstraints" not in expected
     return {
         name: value
         for name, value in there.items()
-        if name in expected or not (is_kubeconfig or name.endswith((".command.order", *undecided)))
+        if name in expected or not (is_kubeconfig or is_own or name.endswith((".command.order", *undecided)))
     }
 
 
 def objects(judge: Judge, there: Mapping[str, Mapping[str, Any]], authority: bytes) -> Iterator[Finding]:
     """Objects of the API; `there` by `item_name`."""
     around = Surroundings({f"{judge.cluster.paths.pki}/ca.crt": authority}, judge.moment, judge.moment)
-    skipped = {chapter: item for chapter, item in ADDONS.items() if item not in there}
+    skipped = {chapter: items[0] for chapter, items in ADDONS.items() if not there.keys() & set(items)}
     for chapter, item in skipped.items():
         yield Finding(Grade.NOTE, CLUSTER, chapter, item, "item", "present, unless it was skipped", ABSENT)
     for chapter, value in wanted.objects(judge.cluster):
@@ -150,6 +168,11 @@ def registration(judge: Judge, node: Node, there: Mapping[str, Any]) -> Iterator
                     f'"{labels[label]}"' if label in labels else ABSENT,
                     cure,
                 )
+    elif LABELS[0] in labels:
+        yield Finding(
+            Grade.WARNING, node.name, "mark-control-plane", item, f"metadata.labels.{LABELS[0]}", ABSENT,
+            f'"{labels[LABELS[0]]}"', f"{cures.KUBECTL} label node {node.name} {LABELS[0]}-",
+        )  # fmt: skip
     if CRI_SOCKET_ANNOTATION not in annotations and not judge.cluster.release.features.node_local_cri_socket:
         socket = node.registration.cri_socket
         chapter = "upload-config" if node == judge.cluster.first_control_plane else "kubelet-wait-bootstrap"

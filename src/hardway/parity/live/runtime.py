@@ -1,25 +1,28 @@
-"""What only a running cluster can tell: ends of certificates and tokens, members, and what really runs. Pure."""
+"""What only a running cluster can tell: ends of certificates, and what really runs. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import yaml
 from cryptography import x509
 
-from hardway.chapters.etcd import peer_url
-from hardway.engine.script import sha256
 from hardway.model import Node
 from hardway.parity.compare import ABSENT, compare_fields
 from hardway.parity.live import cures, found
-from hardway.parity.live.finding import CLUSTER, Finding, Grade
+from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
-from hardway.parity.objects import TOKEN
+from hardway.parity.normalise import environment_fields, flag_fields
+from hardway.steps.shell import quote
 
 SOON = timedelta(days=30)
-SHARED = ("ca.crt", "front-proxy-ca.crt", "etcd/ca.crt", "sa.pub")
+SOON_OF_CA = timedelta(days=180)
+"""Everything that it has signed ends with it, and to change it takes planning."""
+OLDEST_KUBELET = 3
+"""Minors that a kubelet may be behind the API server (Kubernetes' version skew policy); never before it."""
+RUNTIMES = {"containerd": "containerd", "crio": "crio", "cri-dockerd": "docker"}
+"""Socket of a container runtime to its unit."""
 
 
 def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
@@ -31,8 +34,14 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
                 certificate = x509.load_pem_x509_certificate(pem)
             except ValueError:
                 continue
-            end = certificate.not_valid_after_utc
-            if end - judge.moment < SOON:
+            begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+            if begin > judge.moment:
+                yield Finding(
+                    Grade.ERROR, node.name, "check-expiration", path, "begins", f"before {judge.moment:%Y-%m-%d %H:%M:%S} UTC",
+                    f"{begin:%Y-%m-%d %H:%M:%S} UTC", "timedatectl; its clock or that of its CA is wrong",
+                )  # fmt: skip
+            soon = SOON_OF_CA if path.endswith("ca.crt") else SOON
+            if end - judge.moment < soon:
                 name = _renewal(judge, path)
                 how = f"hardway certs renew -f {judge.tools.file} {name} --node {node.host_name}"
                 cure = (how if judge.tools.ours else f"kubeadm certs renew {name}") if name else ""
@@ -42,7 +51,7 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
                     "check-expiration",
                     path,
                     "ends",
-                    f"after {judge.moment + SOON:%Y-%m-%d}",
+                    f"after {judge.moment + soon:%Y-%m-%d}",
                     f"{end:%Y-%m-%d %H:%M:%S} UTC",
                     cure,
                 )
@@ -56,27 +65,6 @@ def _renewal(judge: Judge, path: str) -> str:
     return path.rpartition("/")[2] if path.endswith(".conf") else inside.removesuffix(".crt").replace("/", "-")
 
 
-def shared(judge: Judge, seen: Mapping[str, SeenNode]) -> Iterator[Finding]:
-    """What all masters must have in common."""
-    pki = judge.cluster.paths.pki
-    masters = [seen[node.name] for node in judge.cluster.control_planes if node.name in seen]
-    everybody = [seen[node.name] for node in judge.cluster.kubernetes_nodes if node.name in seen]
-    for name in SHARED:
-        path = f"{pki}/{name}"
-        nodes = everybody if name == "ca.crt" else masters
-        contents = {node.name: node.files[path].content.strip() for node in nodes if path in node.files}
-        if len(set(contents.values())) > 1:
-            right = next(iter(contents.values()))
-            for node_name, content in contents.items():
-                if content != right:
-                    yield Finding(
-                        Grade.ERROR, node_name, "certs", path, "content",
-                        f"the same as on {next(iter(contents))}, sha256 {sha256(right)[:16]}",
-                        f"sha256 {sha256(content)[:16]}",
-                        f"take {path} and its key from a master whose files the cluster trusts",
-                    )  # fmt: skip
-
-
 def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator[Finding]:
     """Static pods that run with something else than their manifests say."""
     mirrors = {str(pod["metadata"]["name"]): pod for pod in api.pods if pod["spec"].get("nodeName") == node.name}
@@ -85,8 +73,12 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             continue
         try:
             manifest = yaml.safe_load(entry.content)
-            name = f"{manifest['metadata']['name']}-{node.name}"
+            pod = str(manifest["metadata"]["name"])
         except (yaml.YAMLError, LookupError, TypeError):
+            continue
+        name = f"{pod}-{node.name}"
+        if path != (own := f"{judge.cluster.paths.manifests}/{pod}.yaml") and own in seen.files:
+            # Told as a twin.
             continue
         if name not in mirrors:
             if path.rpartition("/")[2] in ("kube-apiserver.yaml", "kube-scheduler.yaml", "etcd.yaml") or (
@@ -94,9 +86,16 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             ):
                 yield Finding(
                     Grade.ERROR, node.name, "control-plane", f"Pod kube-system/{name}", "item", "present", ABSENT,
-                    "journalctl -u kubelet -n 50",
+                    cures.LOOK,
                 )  # fmt: skip
             continue
+        conditions = (mirrors[name].get("status") or {}).get("conditions") or ()
+        ready = next((str(c["status"]) for c in conditions if c["type"] == "Ready"), "Unknown")
+        if ready != "True":
+            yield Finding(
+                Grade.ERROR, node.name, "control-plane", f"Pod kube-system/{name}", "status.Ready", "True", ready,
+                f"{cures.KUBECTL} -n kube-system logs {name} --tail=50",
+            )  # fmt: skip
         running = found.running_fields(mirrors[name])
         for difference in compare_fields(f"Pod kube-system/{name}", found.running_fields(manifest), running):
             yield Finding(
@@ -106,109 +105,37 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             )  # fmt: skip
 
 
-def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Iterator[Finding]:
-    """etcd's members beside the masters, and each manifest's initial-cluster beside its own member."""
-    if not api.members:
-        return
-    has = {str(member.get("name", "")): member for member in api.members}
-    for node in judge.cluster.control_planes:
-        member = has.pop(node.name, None)
-        if member is None:
-            yield Finding(
-                Grade.ERROR,
-                node.name,
-                "etcd",
-                "etcd",
-                "member",
-                peer_url(node),
-                ABSENT,
-                "journalctl -u kubelet -n 50",
-            )
-        elif member.get("isLearner"):
-            yield Finding(
-                Grade.WARNING, node.name, "etcd", "etcd", "member", "a voter", "a learner",
-                f"etcdctl member promote {int(str(member['ID'])):x}",
-            )  # fmt: skip
-        elif peer_url(node) not in member.get("peerURLs", ()):
-            peers = " ".join(member.get("peerURLs", ()))
-            yield Finding(
-                Grade.ERROR, node.name, "etcd", "etcd", "member.peerURLs", peer_url(node), peers,
-                f"etcdctl member update {int(str(member['ID'])):x} --peer-urls={peer_url(node)}",
-            )  # fmt: skip
-        path = f"{judge.cluster.paths.manifests}/etcd.yaml"
-        text = (
-            seen[node.name].files[path].content.decode()
-            if node.name in seen and path in seen[node.name].files
-            else ""
-        )
-        listed = re.search(r"--initial-cluster=(\S+)", text)
-        own = f"{node.name}={peer_url(node)}"
-        if listed and own not in listed[1].split(","):
-            yield Finding(
-                Grade.WARNING, node.name, "etcd", path, "initial-cluster", f"with {own}", listed[1],
-                cures.hardway(judge.tools, "etcd", node) if judge.tools.ours else "",
-            )  # fmt: skip
-    for name, member in has.items():
-        yield Finding(
-            Grade.ERROR, CLUSTER, "etcd", "etcd", "member", "members are masters",
-            f"{name or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
-            f"etcdctl member remove {int(str(member['ID'])):x}",
-        )  # fmt: skip
-
-
-def tokens(judge: Judge, api: SeenCluster) -> Iterator[Finding]:
-    """Tokens without an end, and certificates for joining masters that nobody can use any more."""
-    names = {name for name, *_ in api.secrets}
-    for name, kind, expires, owner in api.secrets:
-        if kind == TOKEN and not expires:
-            token = name.removeprefix("bootstrap-token-")
-            yield Finding(
-                Grade.WARNING, CLUSTER, "bootstrap-token", f"Secret kube-system/{name}", "data.expiration",
-                "a time", ABSENT,
-                f"hardway token delete -f {judge.tools.file} {token}" if judge.tools.ours else f"kubeadm token delete {token}",
-            )  # fmt: skip
-        if name == "kubeadm-certs" and owner and owner not in names:
-            yield Finding(
-                Grade.NOTE, CLUSTER, "upload-certs", "Secret kube-system/kubeadm-certs", "metadata.ownerReferences",
-                "a token that lives", f"{owner}, which is gone: the Secret goes soon, too",
-            )  # fmt: skip
-
-
 def kubelets(judge: Judge, node: Node, seen: SeenNode, there: Mapping[str, Any] | None) -> Iterator[Finding]:
     """The kubelet's unit, version and serving certificate."""
     kubelet = judge.cluster.paths.kubelet
     enabled, active = seen.units.get("kubelet", ("", ""))
     for field, has, wish, cure in (
         ("enabled", enabled, "enabled", "systemctl enable kubelet"),
-        ("active", active, "active", "systemctl start kubelet; journalctl -u kubelet -n 50"),
+        ("active", active, "active", f"systemctl start kubelet; {cures.LOOK}"),
     ):
         if has != wish:
             yield Finding(
                 Grade.ERROR, node.name, "kubelet-start", "kubelet.service", field, wish, has or ABSENT, cure
             )
-    flags = dict(word.removeprefix("--").partition("=")[::2] for word in seen.kubelet if word.startswith("--"))
-    for flag, value in (
-        ("config", f"{kubelet}/config.yaml"),
-        ("kubeconfig", f"{judge.cluster.paths.kubernetes}/kubelet.conf"),
-        ("bootstrap-kubeconfig", f"{judge.cluster.paths.kubernetes}/bootstrap-kubelet.conf"),
-    ):
-        if seen.kubelet and flags.get(flag) != value:
-            yield Finding(
-                Grade.WARNING, node.name, "kubelet-start", "kubelet.service", f"flags.{flag}", value,
-                flags.get(flag, ABSENT), "systemctl cat kubelet; systemctl daemon-reload; systemctl restart kubelet",
-            )  # fmt: skip
-    if there is not None:
-        version = str(there["status"]["nodeInfo"]["kubeletVersion"])
-        if version != judge.cluster.release.kubernetes:
-            yield Finding(
-                Grade.NOTE,
-                node.name,
-                "kubelet-start",
-                "kubelet",
-                "version",
-                judge.cluster.release.kubernetes,
-                version,
-            )
+    if seen.reload:
+        yield Finding(
+            Grade.WARNING, node.name, "kubelet-start", "kubelet.service", "NeedDaemonReload", "no", "yes",
+            "systemctl daemon-reload && systemctl restart kubelet",
+        )  # fmt: skip
+    socket = node.registration.cri_socket.rpartition("/")[2].removesuffix(".sock")
+    runtime = RUNTIMES.get(socket, socket)
+    if seen.units.get(runtime, ("", ""))[0] == "disabled":
+        yield Finding(
+            Grade.ERROR, node.name, "configure-components", f"{runtime}.service", "enabled", "enabled", "disabled",
+            f"systemctl enable {quote(runtime)}",
+        )  # fmt: skip
+    if seen.kubelet:
+        yield from _flags(judge, node, seen)
+    wish = judge.cluster.release.kubernetes
+    version = str(there["status"]["nodeInfo"]["kubeletVersion"]) if there else wish
+    if version != wish:
+        item = "kubelet"
+        yield Finding(_skew(wish, version), node.name, "kubelet-start", item, "version", wish, version)
     if judge.cluster.kubelet_configuration.get("serverTLSBootstrap") is True:
         path = f"{kubelet}/pki/kubelet-server-current.pem"
         if path not in seen.files:
@@ -218,17 +145,34 @@ def kubelets(judge: Judge, node: Node, seen: SeenNode, there: Mapping[str, Any] 
             )  # fmt: skip
 
 
-def requests(judge: Judge, api: SeenCluster, now: datetime) -> Iterator[Finding]:
-    """Requests for serving certificates that nobody has answered."""
-    for item in api.requests:
-        made = datetime.fromisoformat(str(item["metadata"]["creationTimestamp"]))
-        if item.get("status", {}).get("conditions") or now - made < timedelta(minutes=2):
-            continue
-        if item["spec"].get("signerName") == "kubernetes.io/kubelet-serving":
-            name = str(item["metadata"]["name"])
+def _flags(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
+    """What kubeadm's drop-in gives the kubelet: three files, and the flags of kubeadm-flags.env; more is somebody's."""
+    paths = judge.cluster.paths
+    env = f"{paths.kubelet}/kubeadm-flags.env"
+    text = seen.files[env].content.decode(errors="replace") if env in seen.files else ""
+    mark = "KUBELET_KUBEADM_ARGS.flags."
+    dropped = {
+        "config": f"{paths.kubelet}/config.yaml",
+        "kubeconfig": f"{paths.kubernetes}/kubelet.conf",
+        "bootstrap-kubeconfig": f"{paths.kubernetes}/bootstrap-kubelet.conf",
+    }
+    wished = dropped | {n.removeprefix(mark): v for n, v in environment_fields(text).items() if n.startswith(mark)}
+    running = {n.removeprefix("flags."): v for n, v in flag_fields(list(seen.kubelet[1:])).items()}
+    # The last of several counts; KUBELET_EXTRA_ARGS may change what kubeadm chose.
+    for flag, value in wished.items():
+        values = running.get(flag, ABSENT).split(" and ")
+        if value != values[-1] if flag in dropped else value not in values:
             yield Finding(
-                Grade.WARNING, CLUSTER, "approve-serving", f"CertificateSigningRequest {name}", "status",
-                "approved or denied", f"pending, of {item['spec'].get('username')}",
-                f"hardway csr approve -f {judge.tools.file}" if judge.tools.ours
-                else f"{cures.KUBECTL} certificate approve {name}",
+                Grade.WARNING, node.name, "kubelet-start", "kubelet.service", f"flags.{flag}", value,
+                running.get(flag, ABSENT), "systemctl cat kubelet; systemctl daemon-reload; systemctl restart kubelet",
             )  # fmt: skip
+    for flag in sorted(running.keys() - wished.keys() - {"words", "order"}):
+        yield Finding(
+            Grade.NOTE, node.name, "kubelet-start", "kubelet.service", f"flags.{flag}", ABSENT, running[flag]
+        )
+
+
+def _skew(api: str, kubelet: str) -> Grade:
+    """A kubelet that is newer than the API server, or too old for it, is not supported."""
+    wish, has = (tuple(int(part) for part in version.lstrip("v").split(".")[:2]) for version in (api, kubelet))
+    return Grade.NOTE if wish[0] == has[0] and 0 <= wish[1] - has[1] <= OLDEST_KUBELET else Grade.ERROR

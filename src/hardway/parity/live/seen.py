@@ -24,6 +24,19 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """What is known of a Secret of kube-system."""
+
+    name: str
+    type: str
+    expiration: str = ""
+    """Of a bootstrap token: RFC 3339."""
+    owner: str = ""
+    signs: bool = False
+    """A bootstrap token with which cluster-info is signed."""
+
+
+@dataclass(frozen=True)
 class SeenNode:
     """One node."""
 
@@ -35,6 +48,8 @@ class SeenNode:
     """Unit to whether it is enabled and active, in systemd's words."""
     kubelet: tuple[str, ...]
     """Command line of the running kubelet; empty when none runs."""
+    reload: bool = False
+    """systemd has read an older kubelet.service."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +62,8 @@ class SeenCluster:
     pods: tuple[Mapping[str, Any], ...] = ()
     requests: tuple[Mapping[str, Any], ...] = ()
     """CertificateSigningRequests."""
-    secrets: tuple[tuple[str, str, str, str], ...] = field(default=(), repr=False)
-    """Name, type, expiration and owner of the Secrets of kube-system."""
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    """Of kube-system."""
     members: tuple[Mapping[str, Any], ...] = ()
     """etcd's members; empty when etcd was not asked."""
 
@@ -83,7 +98,8 @@ def seen_node(name: str, answers: Answers) -> SeenNode:
         unit, enabled, active = (*line.split(" "), "", "")[:3]
         units[unit] = (enabled, active)
     running = base64.b64decode((answers.get("kubelet") or [""])[0]).decode(errors="replace")
-    return SeenNode(name, files, keys, units, tuple(filter(None, running.split("\0"))))
+    reload = answers.get("reload") == ["yes"]
+    return SeenNode(name, files, keys, units, tuple(filter(None, running.split("\0"))), reload)
 
 
 def key(told: str) -> Key:
@@ -101,14 +117,17 @@ def seen_cluster(answers: Answers) -> SeenCluster:
     def items(word: str) -> tuple[Mapping[str, Any], ...]:
         return listed(text(word))
 
-    rows = (row.split("\t") for row in text("secrets").splitlines() if row.count("\t") == 3)
+    rows = (row.split("\t") for row in text("secrets").splitlines() if row.count("\t") == 4)
     members = text("members")
     return SeenCluster(
         {str(item["metadata"]["name"]): item for item in items("config")},
         items("nodes"),
         items("pods"),
         items("csrs"),
-        tuple((name, kind, _decoded(expires), owner) for name, kind, expires, owner in rows),
+        tuple(
+            Secret(name, kind, _decoded(expires), owner, _decoded(signs) == "true")
+            for name, kind, expires, owner, signs in rows
+        ),
         tuple(json.loads(members).get("members", ())) if members.strip() else (),
     )
 

@@ -14,12 +14,15 @@ from hardway.chapters.upload_config import HASH_ANNOTATION
 from hardway.config import load, loads
 from hardway.errors import UsageError
 from hardway.model import Cluster, Node
+from hardway.parity.compare import ABSENT
+from hardway.parity.live.cures import Tools, hardway
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.seen import SeenCluster
 from hardway.steps.yaml import dump_all
 
 CONFIG_KEYS = {"kubelet-config": "kubelet", "kube-proxy": "config.conf"}
 ENDPOINT = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+_JOIN = "kubeadm token create --print-join-command"
 _ANY_CLUSTER = """\
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration
@@ -53,7 +56,7 @@ def _documents(path: Path) -> list[dict[str, Any]]:
     return [document for document in found if isinstance(document, dict)]
 
 
-def actual(path: Path, before: Cluster, seen: SeenCluster) -> tuple[Cluster, list[Finding]]:
+def actual(tools: Tools, before: Cluster, seen: SeenCluster) -> tuple[Cluster, list[Finding]]:
     """The cluster that its kubeadm-config describes, with the nodes that the API has; and what was odd.
 
     UsageError when there is no kubeadm-config. InvalidConfiguration when it asks for what hardway does not know.
@@ -64,11 +67,12 @@ def actual(path: Path, before: Cluster, seen: SeenCluster) -> tuple[Cluster, lis
             CLUSTER,
             hint="kubeadm init phase upload-config kubeadm, or hardway apply --only upload-config, stores it",
         )
+    path = Path(tools.file)
     texts = [str(_data(seen, "kubeadm-config").get("ClusterConfiguration"))]
     texts += [str(_data(seen, name)[key]) for name, key in CONFIG_KEYS.items() if _data(seen, name).get(key)]
     own = _documents(path)
     inventory: dict[str, Any] = next(document for document in own if document.get("kind") == "Inventory")
-    entries, findings = _entries(inventory, before, seen)
+    entries, findings = _entries(tools, inventory, before, seen)
     others = [d for d in own if d.get("kind") in ("InitConfiguration", "JoinConfiguration")]
     texts.append(dump_all([*others, {"baseDomain": "example.com", **inventory, "nodes": entries}]))
     cluster = loads("---\n".join(f"{text.rstrip()}\n" for text in texts), file="kubeadm-config", folder=path.parent)
@@ -100,7 +104,7 @@ def addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _entries(
-    inventory: Mapping[str, Any], before: Cluster, seen: SeenCluster
+    tools: Tools, inventory: Mapping[str, Any], before: Cluster, seen: SeenCluster
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
     """The inventory's nodes in its order, and those that only the API knows, masters by their age."""
     findings: list[Finding] = []
@@ -113,6 +117,10 @@ def _entries(
         name = str(node["metadata"]["name"])
         role = "control-plane" if LABELS[0] in node["metadata"].get("labels", {}) else "worker"
         entries.append({"name": name, "address": addresses(node)[0], "roles": [role]})
+        if tools.ours:
+            wish = f"a node of the Inventory with the address {addresses(node)[0]}"
+            item = f"Node {name}"
+            findings.append(Finding(Grade.WARNING, name, "kubelet-start", item, "Inventory", wish, ABSENT))
     for machine in before.kubernetes_nodes:
         if machine.address not in in_api:
             findings.append(
@@ -123,8 +131,8 @@ def _entries(
                     "Node",
                     "item",
                     f"a Node with the address {machine.address}",
-                    "(absent)",
-                    f"hardway apply --node {machine.host_name}",
+                    ABSENT,
+                    hardway(tools, "", machine) if tools.ours else _JOIN,
                 )
             )
     return entries, findings

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardway.chapters import etcd
+from hardway.chapters.kubelet_finalize import rotates
 from hardway.model import Cluster, Document, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.normalise import content_fields, static_pod_fields
@@ -31,6 +32,11 @@ class Wanted:
     """kubeadm's sub-phase."""
     optional: bool = False
     """It may be missing."""
+
+    @property
+    def is_shared(self) -> bool:
+        """All masters have the same, and the ca.crt of a worker is theirs."""
+        return self.step in ("certs/ca", "certs/front-proxy-ca", "certs/etcd-ca", "certs/sa", "discovery")
 
 
 def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wanted]:
@@ -60,6 +66,11 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
         found[path] = Wanted("discovery", dict(_certificate(authorities(cluster)[0]))[path], "discovery")
     path = f"{cluster.paths.kubernetes}/kubelet.conf"
     found[path] = Wanted("kubelet-finalize", _kubelet_conf(cluster, node), "kubelet-finalize")
+    if rotates(cluster, node):
+        found[rotated_certificate(cluster, node)] = Wanted("kubelet-finalize", _of_kubelet(cluster, node))
+    if cluster.kubelet_configuration.get("serverTLSBootstrap") is True:
+        serving = Wanted("approve-serving", _of_kubelet(cluster, node), optional=True)
+        found[f"{cluster.paths.kubelet}/pki/kubelet-server-current.pem"] = serving
     return {path: item for path, item in found.items() if not path.endswith("bootstrap-kubelet.conf")}
 
 
@@ -161,12 +172,17 @@ def _kubelet_conf(cluster: Cluster, node: Node) -> Fields:
     """As kubelet-finalize leaves it on the first master, and the kubelet itself after its bootstrap: by what counts."""
     pem = rotated_certificate(cluster, node)
     local = cluster.release.features.kubelet_local_mode and node.is_control_plane
-    return _file(0o600) | {
+    fields = _file(0o600) | {
         "server": (Endpoint(node.address, node.bind_port) if local else cluster.endpoint).url,
         "certificate-authority": f"content of {cluster.paths.pki}/ca.crt",
-        "client-certificate": pem,
-        "client-key": pem,
     }
+    return fields | ({"client-certificate": pem, "client-key": pem} if rotates(cluster, node) else {})
+
+
+def _of_kubelet(cluster: Cluster, node: Node) -> Fields:
+    """A certificate of the kubelet's own, with its key: the cluster has signed it for this node."""
+    subject = f"CN=system:node:{node.name}, O=system:nodes"
+    return _file(0o600) | {"subject": subject, "signer": f"{cluster.paths.pki}/ca.crt", "pair": "fits"}
 
 
 def objects(cluster: Cluster) -> tuple[tuple[str, Document], ...]:

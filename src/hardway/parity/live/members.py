@@ -1,0 +1,92 @@
+"""What masters have in common: the CAs, the key pair of service accounts, and the membership of etcd. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hardway.chapters.etcd import peer_url
+from hardway.engine.script import sha256
+from hardway.parity.compare import ABSENT
+from hardway.parity.live import cures
+from hardway.parity.live.finding import CLUSTER, Finding, Grade
+from hardway.parity.live.judge import Judge
+from hardway.parity.live.seen import SeenCluster, SeenNode
+
+SHARED = ("ca.crt", "front-proxy-ca.crt", "etcd/ca.crt", "sa.pub")
+
+
+def shared(judge: Judge, seen: Mapping[str, SeenNode]) -> Iterator[Finding]:
+    """What all masters must have in common."""
+    pki = judge.cluster.paths.pki
+    masters = [seen[node.name] for node in judge.cluster.control_planes if node.name in seen]
+    everybody = [seen[node.name] for node in judge.cluster.kubernetes_nodes if node.name in seen]
+    for name in SHARED:
+        path = f"{pki}/{name}"
+        nodes = everybody if name == "ca.crt" else masters
+        contents = {node.name: node.files[path].content.strip() for node in nodes if path in node.files}
+        if len(set(contents.values())) > 1:
+            # Of equally many the first: there is no telling then.
+            right = Counter(contents.values()).most_common(1)[0][0]
+            having = next(name for name, content in contents.items() if content == right)
+            for node_name, content in contents.items():
+                if content != right:
+                    yield Finding(
+                        Grade.ERROR, node_name, "certs", path, "content",
+                        f"the same as on {having}, sha256 {sha256(right)[:16]}",
+                        f"sha256 {sha256(content)[:16]}",
+                        f"take {path} and its key from a master whose files the cluster trusts",
+                    )  # fmt: skip
+
+
+def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Iterator[Finding]:
+    """etcd's members beside the masters, and each manifest's initial-cluster beside its own member."""
+    if not api.members:
+        return
+    has = {str(member.get("name", "")): member for member in api.members}
+    for node in judge.cluster.control_planes:
+        member = has.pop(node.name, None)
+        if member is None:
+            yield Finding(Grade.ERROR, node.name, "etcd", "etcd", "member", peer_url(node), ABSENT, cures.LOOK)
+        elif member.get("isLearner"):
+            yield Finding(
+                Grade.WARNING, node.name, "etcd", "etcd", "member", "a voter", "a learner",
+                cures.etcdctl(judge.cluster, "member", "promote", _id(member)),
+            )  # fmt: skip
+        elif peer_url(node) not in member.get("peerURLs", ()):
+            peers = " ".join(member.get("peerURLs", ()))
+            yield Finding(
+                Grade.ERROR, node.name, "etcd", "etcd", "member.peerURLs", peer_url(node), peers,
+                cures.etcdctl(judge.cluster, "member", "update", _id(member), f"--peer-urls={peer_url(node)}"),
+            )  # fmt: skip
+        path = f"{judge.cluster.paths.manifests}/etcd.yaml"
+        text = (
+            seen[node.name].files[path].content.decode()
+            if node.name in seen and path in seen[node.name].files
+            else ""
+        )
+        listed = re.search(r"--initial-cluster=(\S+)", text)
+        own = f"{node.name}={peer_url(node)}"
+        if listed and own not in listed[1].split(","):
+            yield Finding(
+                Grade.WARNING, node.name, "etcd", path, "initial-cluster", f"with {own}", listed[1],
+                cures.hardway(judge.tools, "etcd", node) if judge.tools.ours else "",
+            )  # fmt: skip
+    for name, member in has.items():
+        yield Finding(
+            Grade.ERROR, CLUSTER, "etcd", "etcd", "member", "members are masters",
+            f"{name or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
+            cures.etcdctl(judge.cluster, "member", "remove", _id(member)),
+        )  # fmt: skip
+
+
+def _id(member: Mapping[str, Any]) -> str:
+    """As etcdctl writes it; the API tells it as a decimal number."""
+    return f"{int(str(member['ID'])):x}"
+
+
+def authority(judge: Judge, seen: Mapping[str, SeenNode]) -> bytes:
+    """The cluster's CA: the one that most nodes have; empty where none was seen."""
+    path = f"{judge.cluster.paths.pki}/ca.crt"
+    having = Counter(node.files[path].content for node in seen.values() if path in node.files)
+    return having.most_common(1)[0][0] if having else b""

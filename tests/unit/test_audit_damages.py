@@ -1,0 +1,310 @@
+"""What somebody's cluster can have wrong, one thing at a time: the audit finds each, and nothing where nothing is wrong."""
+
+import base64
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from pki_samples import bash, carry_out, cluster_below
+
+from hardway.chapters import certs, etcd, kubeconfig, kubelet_start
+from hardway.chapters.control_plane import CONTROL_PLANE
+from hardway.model import Certificates, Cluster, Node, Role, freeze_document
+from hardway.parity.certificates import now
+from hardway.parity.live import fetch, judge, runtime
+from hardway.parity.live.cures import Tools
+from hardway.parity.live.finding import Finding, Grade
+from hardway.parity.live.judge import Judge
+from hardway.parity.live.seen import Key, SeenNode, heard, seen_node
+from hardway.pki import catalog, openssl
+from hardway.pki.catalog import CertSpec, Usage
+from hardway.pki.kubeconfigs import rotated_certificate
+from hardway.renderers.files import Entry, Kind
+from hardway.steps import Command, Service, Step, Wait, Write, lower
+
+E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
+MASTER, WORKER = "master-1.my-first-cluster.example.com", "worker-1.my-first-cluster.example.com"
+Damage = Callable[["Made", SeenNode], SeenNode]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A master and a worker as they should be, read by the very script that reads nodes."""
+
+    root: Path
+    cluster: Cluster
+    nodes: Mapping[str, SeenNode]
+    wrong: Mapping[str, bytes]
+    """Certificates that are not as they should be, by what is wrong with them."""
+
+    def judged(self, seen: SeenNode, *, ours: bool = False) -> list[Finding]:
+        """All that is told of one node's files."""
+        here, node = Judge(self.cluster, Tools("cluster.yaml", ours), now()), self.cluster.node(seen.name)
+        return [*judge.files(here, node, seen), *runtime.ends(here, node, seen)]
+
+    def short(self, findings: list[Finding]) -> set[tuple[Grade, str, str]]:
+        """Severity, path below the root, field."""
+        return {(f.grade, f.item.removeprefix(f"{self.root}/"), f.field) for f in findings}
+
+
+def small(root: Path) -> Cluster:
+    """One master and a worker below a directory, with keys that are made quickly."""
+    cluster = cluster_below(root)
+    worker = Node(WORKER, "worker-1", "10.11.0.21", frozenset({Role.WORKER}))
+    kubelet = {"authentication": {"anonymous": {"enabled": False}}, "authorization": {"mode": "Webhook"}}
+    return replace(
+        cluster,
+        nodes=(cluster.nodes[0], worker),
+        certificates=Certificates("ECDSA-P256"),
+        etcd=replace(cluster.etcd, data_dir=f"{root}/etcd-data"),
+        kubelet_configuration=freeze_document({**kubelet, "rotateCertificates": True}),
+        cluster_configuration=freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"}),
+    )
+
+
+def lay(root: Path, steps: Iterator[Step]) -> None:
+    """Files by the chapters' own steps, as far as these need no unit and no cluster."""
+    for step in steps:
+        if isinstance(step, Service | Wait) or (isinstance(step, Command) and "bootstrap" in step.id):
+            continue
+        writes = [primitive for primitive in lower(step) if isinstance(primitive, Write)]
+        for it in writes:
+            Path(it.path).write_bytes(it.content)
+            Path(it.path).chmod(it.mode)
+        if not writes:
+            carry_out(root, [step])
+
+
+def issue(root: Path, spec: CertSpec) -> bytes:
+    """A certificate beside those of the cluster."""
+    target = f"{root}/wrong/{len(list((root / 'wrong').iterdir()))}.crt"
+    done = bash(root, openssl.issue(replace(spec, certificate=target)))
+    assert done.returncode == 0, done.stderr
+    return Path(target).read_bytes()
+
+
+def of_kubelet(root: Path, cluster: Cluster, node: Node) -> None:
+    """What a kubelet that has joined leaves."""
+    pem, authority = Path(rotated_certificate(cluster, node)), catalog.ca(cluster, "ca")
+    pem.parent.mkdir(parents=True, exist_ok=True)
+    key = root / "wrong" / f"{node.host_name}.key"
+    spec = CertSpec(
+        "kubelet", "", "", str(key), f"system:node:{node.name}", ("system:nodes",), (Usage.CLIENT,),
+        ca_certificate=authority.certificate, ca_key=authority.key, algorithm="ECDSA-P256",
+    )  # fmt: skip
+    pem.write_bytes(issue(root, spec) + key.read_bytes())
+    pem.chmod(0o600)
+    conf = Path(cluster.paths.kubernetes) / "kubelet.conf"
+    ca = base64.b64encode(Path(authority.certificate).read_bytes()).decode()
+    conf.write_text(
+        f"clusters:\n- cluster:\n    certificate-authority-data: {ca}\n    server: {cluster.endpoint.url}\n  name: a\n"
+        f"users:\n- name: default-auth\n  user:\n    client-certificate: {pem}\n    client-key: {pem}\n"
+    )
+    conf.chmod(0o600)
+
+
+def read(root: Path, cluster: Cluster, node: Node) -> SeenNode:
+    """The answer of the script that the audit runs on a node."""
+    done = bash(
+        root, f"audit() {{\n{fetch.node_script(cluster, node)}\n}}\naudit </dev/null\n", mode="set -uo pipefail"
+    )
+    return seen_node(node.name, heard(done.stdout.splitlines()))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Made once; each damage is done to what was read of it."""
+    root = tmp_path_factory.mktemp("damages")
+    cluster = small(root)
+    master, worker = cluster.nodes
+    (root / "wrong").mkdir()
+    for chapter in (certs.CERTS, kubeconfig.KUBECONFIG, CONTROL_PLANE, etcd.ETCD, kubelet_start.KUBELET_START):
+        lay(root, iter(chapter.steps(cluster, master)))
+    of_kubelet(root, cluster, master)
+    by_name = {spec.name: spec for spec in catalog.certificates(cluster, master)}
+    nodes = {MASTER: read(root, cluster, master)}
+    server, ca = by_name["apiserver"], by_name["ca"]
+    wrong = {
+        "names": issue(root, replace(server, dns_names=("kubernetes",))),
+        "client only": issue(root, replace(by_name["etcd-server"], usages=(Usage.CLIENT,))),
+        "other CA": issue(root, replace(server, ca_certificate=by_name["etcd-ca"].certificate, ca_key=by_name["etcd-ca"].key)),
+        "masters": issue(root, replace(by_name["apiserver-kubelet-client"], organizations=("system:masters",))),
+        "soon": issue(root, replace(server, days=20)),
+        "ended": issue(root, replace(server, days=-0.001)),
+        "old CA": issue(root, replace(ca, dns_names=())),
+        "old": issue(root, replace(ca, days=90)),
+    }  # fmt: skip
+    # A worker has little of all this, and a name of its own.
+    of_kubelet(root, cluster, worker)
+    again = read(root, cluster, worker)
+    kept = ("/etc", "/etc/pki", "/etc/pki/ca.crt", "/etc/manifests", "/etc/kubelet.conf")
+    files = {p: entry for p, entry in again.files.items() if "/kubelet" in p or p.removeprefix(str(root)) in kept}
+    nodes[WORKER] = replace(again, files=files, keys={p: key for p, key in again.keys.items() if p in files})
+    return Made(root, cluster, nodes, wrong)
+
+
+def changed(path: str, **values: object) -> Damage:
+    """Mode or owner of one file."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        entry = seen.files[f"{made.root}/{path}"]
+        return replace(seen, files={**seen.files, f"{made.root}/{path}": replace(entry, **values)})  # type: ignore[arg-type]
+
+    return damage
+
+
+def edited(path: str, old: str, new: str) -> Damage:
+    """Text in one file."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        content = seen.files[f"{made.root}/{path}"].content
+        assert old.encode() in content
+        return changed(path, content=content.replace(old.encode(), new.encode()))(made, seen)
+
+    return damage
+
+
+def with_certificate(path: str, which: str) -> Damage:
+    """A certificate in the place of one; its key fits."""
+    return lambda made, seen: changed(path, content=made.wrong[which])(made, seen)
+
+
+def without(path: str) -> Damage:
+    """One file is gone."""
+    return lambda made, seen: replace(
+        seen, files={p: entry for p, entry in seen.files.items() if p != f"{made.root}/{path}"}
+    )
+
+
+def with_key(path: str) -> Damage:
+    """Another key in the place of one."""
+    return lambda made, seen: replace(seen, keys={**seen.keys, f"{made.root}/{path}": Key("EC PRIVATE KEY", "00")})
+
+
+def more(path: str, mode: int = 0o600, like: str = "") -> Damage:
+    """One file more, with the content of another."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        content = seen.files[f"{made.root}/{like}"].content if like else b""
+        entry = Entry(Kind.FILE, mode, content=content)
+        return replace(seen, files={**seen.files, f"{made.root}/{path}": entry})
+
+    return damage
+
+
+API, KCM, ETCD = (f"etc/manifests/{name}.yaml" for name in ("kube-apiserver", "kube-controller-manager", "etcd"))
+PEM = "kubelet/pki/kubelet-client-current.pem"
+CONFIG = "kubelet/config.yaml"
+
+
+def flag(component: str, name: str) -> str:
+    """Field of a flag."""
+    return f"containers[{component}].command.flags.{name}"
+
+
+@pytest.mark.parametrize(
+    ("node", "damage", "expected"),
+    [
+        (MASTER, with_certificate("etc/pki/apiserver.crt", "names"), {
+            (E, "etc/pki/apiserver.crt", "SubjectAlternativeName.DNSName kubernetes.default"),
+            (E, "etc/pki/apiserver.crt", "SubjectAlternativeName.DNSName api.my-first-cluster.example.com"),
+        }),
+        (MASTER, with_certificate("etc/pki/etcd/server.crt", "client only"), {
+            (E, "etc/pki/etcd/server.crt", "ExtendedKeyUsage"),
+        }),
+        (MASTER, with_certificate("etc/pki/apiserver.crt", "other CA"), {(E, "etc/pki/apiserver.crt", "signer")}),
+        (MASTER, with_certificate("etc/pki/apiserver-kubelet-client.crt", "masters"), {
+            (N, "etc/pki/apiserver-kubelet-client.crt", "subject"),
+        }),
+        (MASTER, with_certificate("etc/pki/apiserver.crt", "soon"), {(W, "etc/pki/apiserver.crt", "ends")}),
+        (MASTER, with_certificate("etc/pki/apiserver.crt", "ended"), {(E, "etc/pki/apiserver.crt", "ends")}),
+        (MASTER, with_certificate("etc/pki/ca.crt", "old CA"), {
+            (N, "etc/pki/ca.crt", "SubjectAlternativeName.DNSName kubernetes"),
+        }),
+        (MASTER, with_certificate("etc/pki/ca.crt", "old"), {(W, "etc/pki/ca.crt", "ends")}),
+        (MASTER, changed("etc/pki/apiserver.crt", content=b"nonsense"), {
+            (E, "etc/pki/apiserver.crt", "certificate"), (E, "etc/pki/apiserver.key", "pair"),
+        }),
+        (MASTER, with_key("etc/pki/ca.key"), {(E, "etc/pki/ca.key", "pair")}),
+        (MASTER, with_key("etc/pki/sa.key"), {(E, "etc/pki/sa.key", "pair"), (E, "etc/pki/sa.pub", "pair")}),
+        (MASTER, without("etc/pki/ca.key"), {(N, "etc/pki/ca.key", "item")}),
+        (MASTER, without("etc/pki/sa.key"), {(E, "etc/pki/sa.key", "item")}),
+        (MASTER, without("etc/pki/front-proxy-client.crt"), {
+            (E, "etc/pki/front-proxy-client.crt", "item"), (N, "etc/pki/front-proxy-client.key", "pair"),
+        }),
+        (MASTER, changed("etc/pki/apiserver.key", mode=0o644), {(E, "etc/pki/apiserver.key", "file.mode")}),
+        (MASTER, changed("etc/pki/sa.key", owner="nobody:root"), {(E, "etc/pki/sa.key", "file.owner")}),
+        (MASTER, changed("etc/pki", mode=0o777), {(E, "etc/pki", "file.mode")}),
+        (MASTER, changed("etcd-data", mode=0o755), {(W, "etcd-data", "file.mode")}),
+        (MASTER, changed("etc/controller-manager.conf", mode=0o640), {(E, "etc/controller-manager.conf", "file.mode")}),
+        (MASTER, edited("etc/scheduler.conf", "10.11.0.11", "api.my-first-cluster.example.com"), {
+            (W, "etc/scheduler.conf", "clusters[my-first-cluster].cluster.server"),
+        }),
+        (MASTER, edited("etc/scheduler.conf", "10.11.0.11", "10.11.0.99"), {
+            (E, "etc/scheduler.conf", "clusters[my-first-cluster].cluster.server"),
+        }),
+        (MASTER, edited(API, "Node,RBAC", "AlwaysAllow"), {(E, API, flag("kube-apiserver", "authorization-mode"))}),
+        (MASTER, edited(API, "Node,RBAC", "Node,RBAC,Webhook"), {(W, API, flag("kube-apiserver", "authorization-mode"))}),
+        (MASTER, edited(API, "=NodeRestriction", "=AlwaysPullImages"), {
+            (E, API, flag("kube-apiserver", "enable-admission-plugins")),
+        }),
+        (MASTER, edited(API, "    - --service-cluster-ip-range=29.64.0.0/16\n", ""), {
+            (E, API, flag("kube-apiserver", "service-cluster-ip-range")),
+        }),
+        (MASTER, edited(API, "kube-apiserver:v1.30.4", "kube-apiserver:v1.29.6"), {
+            (W, API, "spec.containers[kube-apiserver].image"),
+        }),
+        (MASTER, edited(KCM, "bootstrapsigner", "-bootstrapsigner"), {
+            (W, KCM, flag("kube-controller-manager", "controllers")),
+        }),
+        (MASTER, edited(ETCD, "peer-client-cert-auth=true", "peer-client-cert-auth=false"), {
+            (E, ETCD, flag("etcd", "peer-client-cert-auth")),
+        }),
+        (MASTER, edited(ETCD, "advertise-peer-urls=https://10.11.0.11", "advertise-peer-urls=https://10.11.0.12"), {
+            (W, ETCD, flag("etcd", "initial-advertise-peer-urls")),
+        }),
+        (MASTER, more("etc/manifests/kube-apiserver.yaml.bak", like=API), {
+            (E, "etc/manifests/kube-apiserver.yaml.bak", "metadata.name"),
+        }),
+        (MASTER, more("etc/manifests/.kube-apiserver.yaml.swp", like=API), set()),
+        (MASTER, more("etc/bootstrap-kubelet.conf"), {(W, "etc/bootstrap-kubelet.conf", "item")}),
+        (MASTER, more("etc/openssl/admin.key", 0o644), {(E, "etc/openssl/admin.key", "file.mode")}),
+        (WORKER, more("etc/pki/ca.key"), {(E, "etc/pki/ca.key", "item")}),
+        (MASTER, without(PEM), {(E, PEM, "item")}),
+        (WORKER, with_certificate(PEM, "names"), {(E, PEM, "subject"), (E, PEM, "pair")}),
+        (WORKER, changed(PEM, mode=0o644), {(E, PEM, "file.mode")}),
+        (WORKER, edited("etc/kubelet.conf", "    client-certificate: ", "    client-certificate-x: "), {
+            (E, "etc/kubelet.conf", "client-certificate"),
+        }),
+        (WORKER, edited("etc/kubelet.conf", "api.my-first", "api.my-second"), {(E, "etc/kubelet.conf", "server")}),
+        (WORKER, without("etc/kubelet.conf"), {(E, "etc/kubelet.conf", "item")}),
+        (WORKER, edited(CONFIG, "enabled: false", "enabled: true"), {(E, CONFIG, "authentication.anonymous.enabled")}),
+        (WORKER, edited(CONFIG, "Webhook", "AlwaysAllow"), {(E, CONFIG, "authorization.mode")}),
+        (WORKER, edited(CONFIG, "rotateCertificates", "readOnlyPort: 10255\nrotateCertificates"), {
+            (E, CONFIG, "readOnlyPort"),
+        }),
+    ],
+)  # fmt: skip
+def test_a_damage_is_found(made: Made, node: str, damage: Damage, expected: set[tuple[Grade, str, str]]) -> None:
+    """Nothing else is told, and the cures are commands of bash that leave CAs and what masters share alone."""
+    spoilt = damage(made, made.nodes[node])
+    for ours in (False, True):
+        findings = made.judged(spoilt, ours=ours)
+        found = made.short(findings)
+
+        assert expected <= found
+        items = {item for _, item, _ in expected}
+        assert {f for f in found if f[1] not in items and "certificate-authority" not in f[2]} == set()
+        for finding in findings:
+            done = subprocess.run(["bash", "-n"], input=finding.cure, text=True, capture_output=True, check=False)
+            assert done.returncode == 0, finding.cure
+            assert not re.search(r"rm [^|]*(/ca\.|/sa\.)(?!key$)", finding.cure)
+
+
+@pytest.mark.parametrize("node", [MASTER, WORKER])
+def test_nothing_is_told_of_a_node_that_is_as_it_should_be(made: Made, node: str) -> None:
+    """Neither an error nor a note."""
+    assert made.judged(made.nodes[node]) == []
