@@ -237,8 +237,10 @@ def flag(component: str, name: str) -> str:
         }),
         (MASTER, changed("etc/pki/apiserver.key", mode=0o644), {(E, "etc/pki/apiserver.key", "file.mode")}),
         (MASTER, changed("etc/pki/sa.key", owner="nobody:root"), {(E, "etc/pki/sa.key", "file.owner")}),
+        (MASTER, changed("etc/pki/sa.pub", mode=0o644), set()),
+        (MASTER, changed("etc/pki/sa.pub", mode=0o666), {(E, "etc/pki/sa.pub", "file.mode")}),
         (MASTER, changed("etc/pki", mode=0o777), {(E, "etc/pki", "file.mode")}),
-        (MASTER, changed("etcd-data", mode=0o755), {(W, "etcd-data", "file.mode")}),
+        (MASTER, changed("etcd-data", mode=0o755), {(N, "etcd-data", "file.mode")}),
         (MASTER, changed("etc/controller-manager.conf", mode=0o640), {(E, "etc/controller-manager.conf", "file.mode")}),
         (MASTER, edited("etc/scheduler.conf", "10.11.0.11", "api.my-first-cluster.example.com"), {
             (W, "etc/scheduler.conf", "clusters[my-first-cluster].cluster.server"),
