@@ -281,3 +281,52 @@ def test_the_worst_comes_first() -> None:
     assert [(f.grade.value, f.node) for f in ordered(findings)] == [
         (g, n) for g in ("error", "warning", "note") for n in ("a", "b")
     ]
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [("admin", "by admin\n"), ("super-admin", "by super-admin\n")])
+def test_the_api_is_asked_without_the_binding_of_administrators(tmp_path: Path, allowed: str, expected: str) -> None:
+    """Where admin.conf is refused, super-admin.conf is taken."""
+    for name in ("admin", "super-admin"):
+        (tmp_path / f"{name}.conf").touch()
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/bash\nname="${{1##*/}}"\n[ "$name" = {allowed}.conf ] && echo "by ${{name%.conf}}"\n')
+    kubectl.chmod(0o755)
+    script = fetch.API.replace("/etc/kubernetes", str(tmp_path)) + f"PATH={tmp_path}:$PATH\napi get nodes\n"
+    done = subprocess.run(["bash"], input=script, text=True, capture_output=True, check=False)
+
+    assert done.stdout == expected
+
+
+def api_of(*addresses: str) -> SeenCluster:
+    """A cluster whose Nodes have these addresses."""
+    stored = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nkubernetesVersion: v1.30.4\n"
+    config = {
+        "metadata": {"name": "kubeadm-config"},
+        "data": {"ClusterConfiguration": stored + "controlPlaneEndpoint: a:6443\n"},
+    }
+    nodes = tuple(
+        {
+            "metadata": {"name": f"node-{address[-1]}.example.com", "creationTimestamp": f"2026-01-0{address[-1]}", "labels": {}},
+            "status": {"addresses": [{"type": "InternalIP", "address": address}]},
+        }
+        for address in addresses
+    )  # fmt: skip
+    return SeenCluster({"kubeadm-config": config}, nodes)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_machines_without_a_node_and_nodes_without_a_machine(tmp_path: Path, ours: bool) -> None:
+    """The first is an error; the second is told where a whole cluster.yaml should name all machines."""
+    target = tmp_path / "inventory.yaml"
+    target.write_text(
+        "apiVersion: hardway.dev/v1alpha1\nkind: Inventory\nbaseDomain: example.com\nnodes:\n"
+        "- {name: node-1.example.com, address: 192.0.2.1, roles: [control-plane]}\n"
+        "- {name: node-2.example.com, address: 192.0.2.2, roles: [worker]}\n"
+    )
+    before, _ = source.given(target)
+    cluster, findings = source.actual(Tools(str(target), ours), before, api_of("192.0.2.1", "192.0.2.3"))
+    told = [(f.grade, f.node, f.cure.split(" ")[0]) for f in findings]
+
+    lost = (Grade.ERROR, "node-2.example.com", "hardway" if ours else "kubeadm")
+    assert [node.name for node in cluster.nodes] == [f"node-{number}.example.com" for number in (1, 2, 3)]
+    assert sorted(told) == sorted([lost, *([(Grade.WARNING, "node-3.example.com", "")] if ours else [])])

@@ -82,7 +82,7 @@ def node_script(cluster: Cluster, node: Node) -> str:
     return "".join(f"{name}={quote(value)}\n" for name, value in names.items()) + _COMMON + _FILES
 
 
-_API = r"""
+API = r"""
 # admin.conf can do nothing without its ClusterRoleBinding, which may be what is missing.
 api() {
   local conf found=''
@@ -93,6 +93,7 @@ api() {
   printf '%s\n' "$found"
 }
 """
+"""bash function: kubectl by whoever may ask."""
 
 
 def _kubectl(argv: list[str]) -> str:
@@ -124,7 +125,7 @@ def cluster_script() -> str:
     lines = [
         f'{name}="$({_kubectl(argv)})"\ntell {name} "$(base64 -w0 <<<"${name}")"\n' for name, argv in asked.items()
     ]
-    return _COMMON + _API + "".join(lines) + _MEMBERS + "tell end\n"
+    return _COMMON + API + "".join(lines) + _MEMBERS + "tell end\n"
 
 
 def objects_script(names: dict[str, list[str]]) -> str:
@@ -134,4 +135,4 @@ def objects_script(names: dict[str, list[str]]) -> str:
         where = ["-n", namespace] if namespace else []
         argv = ["get", *where, "--ignore-not-found", "-o", "json", *listed]
         lines.append(f'found="$({_kubectl(argv)})"\ntell objects "$(base64 -w0 <<<"$found")"\n')
-    return _COMMON + _API + "".join(lines) + "tell end\n"
+    return _COMMON + API + "".join(lines) + "tell end\n"
