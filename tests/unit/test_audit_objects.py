@@ -1,0 +1,165 @@
+"""What the API of somebody's cluster can have wrong, one thing at a time."""
+
+import base64
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from clusters import lab_cluster
+
+from hardway.model import freeze_document, thaw
+from hardway.parity.certificates import now
+from hardway.parity.live import judge, wanted
+from hardway.parity.live.cures import Tools
+from hardway.parity.live.finding import Grade
+from hardway.parity.live.judge import Judge
+from hardway.parity.objects import item_name
+
+E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
+CLUSTER = replace(
+    lab_cluster(),
+    manifests=(),
+    cluster_configuration=freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"}),
+)
+JUDGE = Judge(CLUSTER, Tools("inventory.yaml", ours=False), now())
+Objects = dict[str, Any]
+Damage = Callable[[Objects], Any]
+
+
+def whole() -> Objects:
+    """Everything that should be there, with what the server adds."""
+    found: Objects = {}
+    for _, value in wanted.objects(CLUSTER):
+        # The first of one name is the whole object, the next a part of it.
+        found.setdefault(item_name(thaw(value)), copy.deepcopy(thaw(value)))
+    for value in found.values():
+        value["metadata"] |= {"uid": "1", "resourceVersion": "2", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return found
+
+
+def told(there: Objects) -> set[tuple[Grade, str, str]]:
+    """Severity, item and field of all findings."""
+    return {(f.grade, f.item, f.field) for f in judge.objects(JUDGE, there, b"")}
+
+
+DNS, PROXY = "Deployment kube-system/coredns", "DaemonSet kube-system/kube-proxy"
+
+
+def image(item: str) -> Damage:
+    """Another image in an add-on."""
+    return lambda o: o[item]["spec"]["template"]["spec"]["containers"][0].update(image="example.com/mine:1")
+
+
+def gone(*items: str) -> Damage:
+    """Some objects are not there."""
+    return lambda o: [o.pop(item) for item in items]
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda o: None, set()),
+        (gone("ClusterRoleBinding kubeadm:cluster-admins"), {(E, "ClusterRoleBinding kubeadm:cluster-admins", "item")}),
+        (gone("ClusterRoleBinding kubeadm:kubelet-bootstrap"), {
+            (E, "ClusterRoleBinding kubeadm:kubelet-bootstrap", "item"),
+        }),
+        (gone("Role kube-public/kubeadm:bootstrap-signer-clusterinfo"), {
+            (E, "Role kube-public/kubeadm:bootstrap-signer-clusterinfo", "item"),
+        }),
+        (lambda o: o["ClusterRole kubeadm:get-nodes"]["rules"][0]["verbs"].append("delete"), {
+            (E, "ClusterRole kubeadm:get-nodes", "rules[0].verbs[1]"),
+        }),
+        (lambda o: o["ClusterRoleBinding kubeadm:get-nodes"]["subjects"][0].update(name="system:unauthenticated"), {
+            (E, "ClusterRoleBinding kubeadm:get-nodes", "subjects.order"),
+            (E, "ClusterRoleBinding kubeadm:get-nodes", "subjects[system:unauthenticated].apiGroup"),
+            (E, "ClusterRoleBinding kubeadm:get-nodes", "subjects[system:unauthenticated].kind"),
+            (E, "ClusterRoleBinding kubeadm:get-nodes", "subjects[system:unauthenticated].name"),
+        }),
+        (gone("ConfigMap kube-system/kubelet-config"), {(E, "ConfigMap kube-system/kubelet-config", "item")}),
+        (lambda o: o["ConfigMap kube-system/coredns"]["data"].update(Corefile=".:53 { forward . 192.0.2.1 }\n"), {
+            (N, "ConfigMap kube-system/coredns", "data.Corefile.text"),
+        }),
+        (image(DNS), {(N, DNS, "spec.template.spec.containers[coredns].image")}),
+        (image(PROXY), {(W, PROXY, "spec.template.spec.containers[kube-proxy].image")}),
+        (gone(DNS), {(W, DNS, "item")}),
+        (gone("ServiceAccount kube-system/coredns"), {(E, "ServiceAccount kube-system/coredns", "item")}),
+        (lambda o: o["Service kube-system/kube-dns"]["spec"].update(clusterIP="10.96.0.11"), {
+            (E, "Service kube-system/kube-dns", "spec.clusterIP"),
+        }),
+        (gone(PROXY), {(W, PROXY, "item")}),
+        (gone(PROXY, "ConfigMap kube-system/kube-proxy"), {(N, PROXY, "item")}),
+    ],
+)  # fmt: skip
+def test_a_damaged_object_is_found(damage: Damage, expected: set[tuple[Grade, str, str]]) -> None:
+    """Each with the severity that it deserves: what joins nodes and lets people in, then what somebody may have chosen."""
+    there = whole()
+    damage(there)
+    found = told(there)
+
+    assert expected <= found
+    assert {item for _, item, _ in found} == {item for _, item, _ in expected}
+
+
+def test_the_binding_of_administrators_is_mended_without_it() -> None:
+    """admin.conf can do nothing without it."""
+    item = "ClusterRoleBinding kubeadm:cluster-admins"
+    there = whole()
+    del there[item]
+    (cure,) = (f.cure for f in judge.objects(JUDGE, there, b""))
+
+    assert "--kubeconfig=/etc/kubernetes/super-admin.conf apply" in cure
+
+
+def info(server: str, authority: bytes) -> Objects:
+    """cluster-info as it is stored."""
+    encoded = base64.b64encode(authority).decode()
+    text = f"clusters:\n- cluster:\n    certificate-authority-data: {encoded}\n    server: {server}\n  name: ''\n"
+    return {"data": {"kubeconfig": text}}
+
+
+def test_what_joining_nodes_believe() -> None:
+    """cluster-info names the endpoint and the CA; nothing at all is two findings."""
+    ca = b"-----BEGIN CERTIFICATE-----\n"
+    right = CLUSTER.endpoint.url
+
+    def fields(value: Objects | None) -> list[str]:
+        return [f.field.rpartition(".")[2] for f in judge.cluster_info(JUDGE, value, ca) if f.grade is E]
+
+    assert fields(info(right, ca)) == []
+    assert fields(info("https://192.0.2.1:6443", ca)) == ["server"]
+    assert fields(info(right, b"another")) == ["certificate-authority-data"]
+    assert fields(None) == ["server", "certificate-authority-data"]
+
+
+LABELS = dict.fromkeys(judge.LABELS, "")
+SOCKET = {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///var/run/containerd/containerd.sock"}
+TAINTS = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "taints", "status", "expected"),
+    [
+        ("master-1", {"labels": LABELS, "annotations": SOCKET}, TAINTS, "True", []),
+        ("worker-1", {"labels": {}, "annotations": SOCKET}, [], "True", []),
+        ("master-1", {"annotations": SOCKET}, TAINTS, "True", [(W, f"metadata.labels.{label}") for label in LABELS]),
+        ("master-1", {"labels": LABELS}, TAINTS, "True", [(W, f"metadata.annotations.{next(iter(SOCKET))}")]),
+        ("master-1", {"labels": LABELS, "annotations": SOCKET}, [], "True", [(N, "spec.taints")]),
+        ("worker-1", {"labels": {}, "annotations": SOCKET}, [], "Unknown", [(E, "status.Ready")]),
+        ("worker-1", {"labels": LABELS, "annotations": SOCKET}, [], "True", [
+            (W, "metadata.labels.node-role.kubernetes.io/control-plane"),
+        ]),
+    ],
+)  # fmt: skip
+def test_how_a_node_is_registered(
+    name: str, metadata: Objects, taints: list[Objects], status: str, expected: list[tuple[Grade, str]]
+) -> None:
+    """Labels, annotation, taints; a worker that calls itself a master is told, too."""
+    there = {
+        "metadata": metadata,
+        "spec": {"taints": taints},
+        "status": {"conditions": [{"type": "Ready", "status": status}]},
+    }
+
+    assert [(f.grade, f.field) for f in judge.registration(JUDGE, CLUSTER.node(name), there)] == expected
