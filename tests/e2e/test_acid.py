@@ -50,7 +50,7 @@ spec:
 def test_nodes_ready_and_system_pods_running(cluster: Harness) -> None:
     """After one command all nodes are Ready and all pods of kube-system run."""
     eventually(lambda: cluster.ready_nodes() == NODES, 60, "all nodes to be Ready")
-    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    cluster.settle()
 
     assert len(cluster.get("pods -n kube-system")) == 3 * 4 + 4 + 2
 
@@ -220,7 +220,7 @@ def test_all_nodes_rebooted(cluster: Harness) -> None:
     for name in names:
         cluster.lab.start_node(name)
     eventually(lambda: cluster.ready_nodes() == NODES, 180, "all nodes to be Ready")
-    eventually(lambda: cluster.restless_pods() == [], 120, "all pods of kube-system to run")
+    cluster.settle()
     reach = "exec client -- wget -q -O - http://web.default.svc.cluster.local/"
     eventually(lambda: cluster.kubectl(reach) == "it works\n", 90, "the Service to answer")
 
@@ -263,7 +263,7 @@ def test_a_master_leaves_and_comes_back(cluster: Harness) -> None:
     assert told[-1]["event"] == "run-done"
     assert cluster.voters() == MASTERS
     eventually(lambda: cluster.ready_nodes() == NODES, 60, "the master to be Ready")
-    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    cluster.settle()
     cluster.assert_nothing_to_do()
     cluster.hardway("check")
 

@@ -96,14 +96,14 @@ def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_pa
     file = cluster.file if whose == "ours" else inventory(cluster, tmp_path)
     if whose != "ours":
         cluster.put(real_kubeadm(), "master-3")
-    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    cluster.settle()
     before = audited(cluster, file)
     spoil(cluster)
     try:
         code, found = audited(cluster, file)
     finally:
         mend(cluster, found)
-    eventually(lambda: audited(cluster, file) == (0, []), 90, "a clean audit")
+    eventually(lambda: audited(cluster, file) == (0, []), 150, "a clean audit")
     # An API server that was mended starts anew; who comes next finds all of them at work.
     listening = ("check", "--only", "ports")
     eventually(lambda: cluster.hardway(*listening, check=False).returncode == 0, 120, "all ports to be served")

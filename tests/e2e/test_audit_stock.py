@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         for name in ("master-2", "worker-1"):
             stock.join(it, name, ticket)
         eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
-        eventually(lambda: it.restless_pods() == [], 90, "all pods of kube-system to run")
+        it.settle()
         eventually(lambda: served(it), 90, "all kubelets to have their serving certificates")
         yield it
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.harness import Harness, eventually
+from e2e.harness import Harness
 
 pytestmark = pytest.mark.lab
 
@@ -35,7 +35,7 @@ def spoilt(it: Harness, node: str, spoil: str, mend: str) -> Iterator[None]:
 
 def test_a_port_behind_a_firewall_and_one_that_nobody_has(cluster: Harness) -> None:
     """Both sides are told apart: who does not listen, and who does not get through."""
-    eventually(lambda: cluster.restless_pods() == [], 90, "kube-proxy to run everywhere")
+    cluster.settle()
     worker = cluster.lab.machine("worker-1").node.address
     master = cluster.lab.machine("master-2").node.address
     rule = f"INPUT -s {worker} -p tcp --dport 6443 -j DROP"

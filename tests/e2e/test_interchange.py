@@ -29,7 +29,7 @@ def mixed(file: Path, seed: int) -> str:
 def assert_whole(it: Harness) -> None:
     """The same cluster as any other, for hardway's own steps and for kubeadm's configuration."""
     eventually(lambda: it.ready_nodes() == NODES, 90, "all nodes to be Ready")
-    eventually(lambda: it.restless_pods() == [], 120, "all pods of kube-system to run")
+    it.settle()
     assert it.voters() == MASTERS
     it.assert_nothing_to_do()
     findings = json.loads(it.hardway("parity", "--cluster", "--json").stdout)["findings"]

@@ -43,6 +43,6 @@ def test_killed_ten_times(nodes: Harness, tmp_path: Path) -> None:
 
     assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr}{nodes.diagnosis()}"
     eventually(lambda: nodes.ready_nodes() == NODES, 60, "all nodes to be Ready")
-    eventually(lambda: nodes.restless_pods() == [], 90, "all pods of kube-system to run")
+    nodes.settle()
     assert nodes.voters() == {"master-1", "master-2", "master-3"}
     nodes.assert_nothing_to_do()

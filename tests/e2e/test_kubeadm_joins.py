@@ -60,7 +60,7 @@ def test_kubeadm_joins_a_fourth_master_and_a_second_worker(both: tuple[Harness, 
     whole = both[1]
     join(whole, "worker-2")
     join(whole, "master-4", "--control-plane")
-    eventually(lambda: whole.restless_pods() == [], 120, "all pods of kube-system to run")
+    whole.settle()
     whole.hardway("csr", "approve")
 
     assert whole.voters() == {"master-1", "master-2", "master-3", "master-4"}
@@ -75,6 +75,6 @@ def test_a_node_that_kubeadm_has_reset_joins_again_by_hardway(both: tuple[Harnes
     eventually(lambda: "worker-2" not in whole.ready_nodes(), 120, "the Node to fall silent")
     whole.hardway("node", "add", "worker-2", "--yes")
     eventually(lambda: "worker-2" in whole.ready_nodes(), 90, "worker-2 to be Ready")
-    eventually(lambda: whole.restless_pods() == [], 120, "all pods of kube-system to run")
+    whole.settle()
 
     whole.assert_nothing_to_do()

@@ -90,7 +90,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
 
 def test_as_the_article_shows_it(first: Harness) -> None:
     """All nodes are registered and NotReady for want of a CNI; what runs without one, runs; three members vote."""
-    eventually(lambda: first.restless_pods() == [], 60, "the control plane to run")
+    first.settle()
     pods = {str(pod["metadata"]["name"]).partition(".")[0] for pod in first.get("pods -n kube-system")}  # type: ignore[index]
     masters = sorted(NODES - {"worker-1"})
     components = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")

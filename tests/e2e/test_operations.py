@@ -88,7 +88,7 @@ def test_certificates_are_renewed_one_master_at_a_time(cluster: Harness) -> None
     same = {key for key, serial in after.items() if serial == before[key]}
     assert same == {key for key in before if key[0] != "master-2" and key[1] != "scheduler"}
     eventually(lambda: cluster.ready_nodes() == NODES, 60, "all nodes to be Ready")
-    eventually(lambda: cluster.restless_pods() == [], 90, "all pods of kube-system to run")
+    cluster.settle()
     assert cluster.voters() == MASTERS
     for master in MASTERS:
         address = cluster.lab.machine(master).node.address
