@@ -50,7 +50,8 @@ test-full: setup ## the long tail: other examples of every property, and the clo
 bench: setup ## hardway against stock kubeadm on the same nodes
 	.venv/bin/python bench/bench.py
 
-golden: setup ## write golden files, docs/reference.md and docs/schemas anew; read the difference before you commit it
+golden: setup ## write golden files, docs/reference.md, docs/schemas and the table of README anew; read the difference before you commit it
 	@.venv/bin/pytest -q tests/golden --golden >/dev/null || true
+	@.venv/bin/pytest -q -m parity tests/parity/test_first_proof.py -k readme --golden >/dev/null || true
 	.venv/bin/pytest -q tests/golden
 	@git status --short tests/golden docs

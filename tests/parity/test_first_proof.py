@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from chapter_table import HEAD, table
 from sides import EXAMPLES, ROOT, example, kubeadm, report
 
 from hardway.config import load
@@ -140,3 +141,14 @@ def test_the_documentation_lists_what_is_declared() -> None:
     assert [line for line in lines if line.startswith("| `")] == [
         f"| `{one.item}` | `{one.field}` | {one.reason} |" for one in DECLARED
     ]
+
+
+def test_the_readme_shows_what_was_compared(request: pytest.FixtureRequest) -> None:
+    """Its table of chapters is that of the lab's example; with --golden it is written anew."""
+    file, made = ROOT / "README.md", table(report("lab"))
+    before, head, rest = file.read_text().partition(HEAD[0])
+    shown, end, after = (head + rest).partition("\n\n")
+    if request.config.getoption("--golden"):
+        file.write_text(before + "\n".join(made) + end + after)
+
+    assert shown.splitlines() == made
