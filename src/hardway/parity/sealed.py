@@ -29,13 +29,14 @@ def differences(requests: Requests, files: Mapping[str, bytes], pki: str) -> tup
                 for path in SHARED:
                     name = path.replace("/", "-")
                     wanted = f"content of {pki}/{path}"
-                    actual = _opened(data.get(name), requests.certificate_key, files)
+                    actual = opened(data.get(name), requests.certificate_key, files)
                     if actual != wanted:
                         found.append(Difference(ITEM, f"data.{name}.opened", actual, wanted))
     return tuple(found)
 
 
-def _opened(blob: bytes | None, key: str, files: Mapping[str, bytes]) -> str:
+def opened(blob: bytes | None, key: str, files: Mapping[str, bytes]) -> str:
+    """Which of the files the value is, once opened with the certificate key."""
     if not blob:
         return "nothing"
     try:

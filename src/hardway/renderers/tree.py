@@ -10,6 +10,7 @@ from hardway.model import Node
 from hardway.renderers import sandbox
 from hardway.renderers.files import Tree
 from hardway.steps import (
+    Await,
     Certificate,
     Command,
     Directory,
@@ -72,3 +73,8 @@ def _carried_out(primitive: Primitive) -> Iterator[str]:
             yield f"{guard} || {{\nprintf '%s\\n' {step}\n(\n{primitive.script.rstrip()}\n) </dev/null\n"
             yield f"{guard} || {{\n"
             yield f"  printf '%s: not content afterwards: %s\\n' {step} \"$(cat /run/reason)\" >&2\n  exit 1\n}}\n}}\n"
+        case Await():
+            yield f"deadline=$((SECONDS + {primitive.limit:.0f}))\n"
+            yield f"until (\nset +o pipefail\n{primitive.check.script.rstrip()}\n) </dev/null >/run/reason 2>/dev/null; do\n"
+            yield f"  [ \"$SECONDS\" -lt \"$deadline\" ] || {{ printf '%s: %s\\n' {quote(primitive.step)} "
+            yield f'"$(cat /run/reason)" >&2; exit 1; }}\n  sleep {primitive.interval:g}\ndone\n'
