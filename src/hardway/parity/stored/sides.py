@@ -32,6 +32,15 @@ PROGRAMS = (
 )
 """Binaries of the release that both sides need; kubeadm's side needs kubeadm, too."""
 INIT_MOMENT, JOIN_MOMENT, END_MOMENT = "after init", "after join", "at the end"
+UNASKED = (
+    # All nodes have to have joined, or this one.
+    *("bootstrap-token/tokens", "kubelet-start/bootstrap-kubeconfig"),
+    # For a CA that was brought; none is.
+    "discovery/handed-over",
+    # The manifest of the next step answers.
+    "control-plane-join/etcd/member",
+)
+"""Steps whose guards are not content at once."""
 BOOTSTRAP = "bootstrap-kubelet.conf"
 
 
@@ -109,7 +118,7 @@ def _stages(
     machine.put({INPUTS: Entry(Kind.DIRECTORY, 0o700), **laid} if laid else {})
     for stage in stages:
         if node in stage.on(cluster):
-            text = "".join(tree.script(stage.chapter.steps(cluster, node)))
+            text = "".join(tree.script(stage.chapter.steps(cluster, node), unasked=UNASKED))
             machine.run(text, stage.chapter.name)
 
 
