@@ -183,6 +183,7 @@ def _files(node: Node, steps: Iterable[Step], start: Tree) -> Made:
 
 def new_token() -> str:
     """A bootstrap token as kubeadm makes them."""
+
     def word(length: int) -> str:
         return "".join(secrets.choice(ALPHABET) for _ in range(length))
 

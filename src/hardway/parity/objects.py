@@ -48,13 +48,13 @@ def of_requests(requests: Requests, around: Surroundings) -> Described:
     chapters: dict[str, str] = {}
     for call in requests.calls:
         for item, values in _of_call(call, around):
-            name = free_name(item, values, fields)
+            name = _free_name(item, values, fields)
             fields[name] = {**fields.get(name, {}), **values}
             chapters[name] = call.chapter
     return Described(fields, chapters)
 
 
-def free_name(item: str, values: Fields, fields: Mapping[str, Fields]) -> str:
+def _free_name(item: str, values: Fields, fields: Mapping[str, Fields]) -> str:
     """The item's name, or one with a number where one of that name holds something else.
 
     Applying a part of what an earlier request has made says nothing else: other fields stay.

@@ -83,10 +83,10 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         first = cluster.first_control_plane
         known_before = _keys(cluster, authorities) if authorities else {}
         ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
-        rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
+        rows += file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
         final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
-        rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
+        rows += file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
         asked, told = (
             pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
             pool.submit(oracle.actions),
@@ -94,22 +94,22 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         actions, dry = told.result()
         stored = documents.stored(oracle.documents, (one.value for one in actions if one.resource == "configmaps"))
         objects_compared = _object_rows(cluster, asked.result(), ours, actions, dry)
-        shared = _shared(cluster, ours.tree), _shared(cluster, theirs.tree)
+        known = shared(cluster, ours.tree), shared(cluster, theirs.tree)
         for node in cluster.joining_control_planes:
             pair = both(
-                partial(made.join_control_plane, cluster, node, shared[0]),
-                partial(oracle.join_control_plane, node, shared[1], stored),
+                partial(made.join_control_plane, cluster, node, known[0]),
+                partial(oracle.join_control_plane, node, known[1], stored),
             )
-            rows += _file_rows(cluster, node, pair, shared)
-        known = _trusted(cluster, ours.tree)
+            rows += file_rows(cluster, node, pair, known)
+        trusted = _trusted(cluster, ours.tree)
         for node in cluster.workers:
-            pair = both(partial(made.join_worker, cluster, node, known), partial(oracle.join_worker, node, stored))
-            rows += _file_rows(cluster, node, pair, (known, {}))
+            pair = both(partial(made.join_worker, cluster, node, trusted), partial(oracle.join_worker, node, stored))
+            rows += file_rows(cluster, node, pair, (trusted, {}))
         rows += objects_compared
     return ParityReport(cluster.release.kubernetes, tuple(rows))
 
 
-def _file_rows(
+def file_rows(
     cluster: Cluster,
     node: Node,
     pair: tuple[Made, Made],
@@ -117,13 +117,14 @@ def _file_rows(
     chapter: str = "",
     folders: tuple[str, ...] = (),
 ) -> list[Row]:
+    """A row for each file that one side has changed since it was `given`; `chapter` where the path does not tell it."""
     where, with_ca = folders or _folders(cluster), cluster.release.features.leaves_begin_with_ca
     ours, theirs = (
         describe(done.tree, replace(done.around, leaves_begin_with_ca=with_ca), before, where)
         for done, before in zip(pair, given, strict=True)
     )
     chapters = made.chapters_of_paths(cluster, node)
-    return _rows(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
+    return rows_of(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
 
 
 def _object_rows(
@@ -131,7 +132,7 @@ def _object_rows(
 ) -> list[Row]:
     around = Surroundings(contents(ours.tree), requests.begun, requests.ended)
     described = objects.of_requests(requests, around)
-    rows = _rows(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
+    rows = rows_of(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
     opened = sealed.differences(requests, around.files, cluster.paths.pki)
     return [
         replace(row, fields=row.fields + len(SHARED), differences=row.differences + opened)
@@ -141,9 +142,10 @@ def _object_rows(
     ]
 
 
-def _rows(
+def rows_of(
     node: str, chapters: Mapping[str, str], ours: Mapping[str, Fields], theirs: Mapping[str, Fields]
 ) -> list[Row]:
+    """A row for each item of two descriptions."""
     found = compare(ours, theirs)
     return [
         Row(
@@ -167,7 +169,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     }
 
 
-def _shared(cluster: Cluster, tree: Tree) -> Tree:
+def shared(cluster: Cluster, tree: Tree) -> Tree:
     """What a joining master downloads."""
     return _keys(cluster, {name: tree[f"{cluster.paths.pki}/{name}"].content for name in SHARED})
 

@@ -23,6 +23,12 @@ from hardway.steps.shell import quote
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+ALONE = (
+    *("unshare", "--mount", "--uts", "--net", "--ipc", "--pid"),
+    *("--fork", "--kill-child", "--propagation=private"),
+)
+"""Runs a command in namespaces of its own. When unshare is killed they end, and everything that runs or is mounted in them."""
+
 LIMIT = 300.0
 """Seconds that a script may take."""
 
@@ -88,11 +94,9 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
     with laid_out(on, start or {}, what) as (work, arguments):
         (work / "script").write_text(f"set -euo pipefail\numask 022\n{script}")
         (work / "enter").write_text(_ENTER)
-        namespaces = ("--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child")
         try:
-            # When unshare is killed, the namespaces end with it, and everything that runs or is mounted in them.
             done = subprocess.run(
-                ["unshare", *namespaces, "--propagation=private", "bash", "enter", *arguments],
+                [*ALONE, "bash", "enter", *arguments],
                 cwd=work,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -82,5 +82,5 @@ def _carried_out(primitive: Primitive, asked: bool) -> Iterator[str]:
         case Await():
             yield f"deadline=$((SECONDS + {primitive.limit:.0f}))\n"
             yield f"until (\nset +o pipefail\n{primitive.check.script.rstrip()}\n) </dev/null >/run/reason 2>/dev/null; do\n"
-            yield f"  [ \"$SECONDS\" -lt \"$deadline\" ] || {{ printf '%s: %s\\n' {quote(primitive.step)} "
+            yield f'  [ "$SECONDS" -lt "$deadline" ] || {{ printf \'%s: %s\\n\' {quote(primitive.step)} '
             yield f'"$(cat /run/reason)" >&2; exit 1; }}\n  sleep {primitive.interval:g}\ndone\n'

@@ -32,16 +32,13 @@ def dump(master: Living, cluster: Cluster, around: Surroundings, certificate_key
     kubectl, pki = _kubectl(cluster), f"{cluster.paths.pki}/etcd"
     left_out = " ".join(f"-e {name}" for name in TALK)
     text = master.run(
-        f"kinds=\"$({kubectl} api-resources --verbs=list -o name | grep -vx {left_out} | paste -sd,)\"\n"
+        f'kinds="$({kubectl} api-resources --verbs=list -o name | grep -vx {left_out} | paste -sd,)"\n'
         f'{kubectl} get "$kinds" --all-namespaces -o json\n',
         "read all objects",
     )
-    healthcheck = f"{pki}/healthcheck-client"
-    etcdctl = words(
-        ["etcdctl", "--endpoints=https://127.0.0.1:2379", f"--cacert={pki}/ca.crt"]
-        + [f"--cert={healthcheck}.crt", f"--key={healthcheck}.key"]
-    )
-    keys = master.run(f"ETCDCTL_API=3 {etcdctl} get / --prefix --keys-only\n", "read the keys of etcd").decode()
+    certificate = f"{pki}/healthcheck-client"
+    asked = f"etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={certificate}.crt --key={certificate}.key"
+    keys = master.run(f"{asked} get / --prefix --keys-only\n", "read the keys of etcd").decode()
     return Stored(
         tuple(json.loads(text)["items"]), tuple(line for line in keys.splitlines() if line), around, certificate_key
     )
@@ -53,7 +50,7 @@ def signed(master: Living, cluster: Cluster, tokens: tuple[str, ...]) -> None:
     names = words(f"jws-kubeconfig-{token.partition('.')[0]}" for token in tokens)
     _until(
         master,
-        f"keys=\"$({_kubectl(cluster)} -n kube-public get configmap cluster-info -o {quote('go-template=' + jws)})\"\n"
+        f'keys="$({_kubectl(cluster)} -n kube-public get configmap cluster-info -o {quote("go-template=" + jws)})"\n'
         f'for name in {names}; do grep -qx "$name" <<<"$keys" || exit 1; done\n',
         "signatures of cluster-info",
     )

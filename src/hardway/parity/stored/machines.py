@@ -16,7 +16,7 @@ from threading import Timer
 from hardway.errors import HardwayError, StepFailed
 from hardway.renderers import sandbox
 from hardway.renderers.files import Tree, from_tar, to_tar
-from hardway.renderers.sandbox import ENVIRONMENT, LIMIT, ROOT, Machine
+from hardway.renderers.sandbox import ALONE, ENVIRONMENT, LIMIT, ROOT, Machine
 from hardway.steps.shell import body, for_each, quote
 
 BRIDGE = "br0"
@@ -102,9 +102,7 @@ class Network:
         """Bring up a machine that has the files of `start` and this address."""
         work, arguments = self._stack.enter_context(sandbox.laid_out(on, start, on.hostname))
         (work / "enter").write_text(_ENTER)
-        namespaces = ("--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child")
-        command = ["unshare", *namespaces, "--propagation=private", "bash", "enter", *arguments]
-        process = self._stack.enter_context(_lives(command, work))
+        process = self._stack.enter_context(_lives([*ALONE, "bash", "enter", *arguments], work))
         if _line(process) != "ready":
             raise HardwayError("a machine did not come up", on.hostname, output=(work / "said").read_text())
         # unshare itself is in the new network, the machine's first process is its child.
@@ -127,19 +125,21 @@ def network() -> Iterator[Network]:
     if os.geteuid() != 0:
         raise HardwayError("a network of its own can only be made by root", hint="run the command with sudo")
     with ExitStack() as stack:
-        process = stack.enter_context(_lives(["unshare", "--net", "bash", "-c", _NETWORK], Path("/")))
+        process = stack.enter_context(_lives(["unshare", "--net", "bash", "-c", _NETWORK]))
         if _line(process) != "ready":
-            raise HardwayError("a network of its own cannot be made here", hint="it needs the `ip` command (iproute2)")
+            raise HardwayError(
+                "a network of its own cannot be made here", hint="it needs the `ip` command (iproute2)"
+            )
         yield Network(process, stack)
 
 
 @contextmanager
-def _lives(command: list[str], folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process that talks over pipes, killed at the end of the block."""
-    with (folder / "said").open("w") if folder != Path("/") else open(os.devnull, "w") as said:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
-        )
+def _lives(command: list[str], folder: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A process that talks over pipes, killed at the end of the block; its complaints go to `said` in its folder."""
+    with ExitStack() as stack:
+        said = stack.enter_context((folder / "said").open("w")) if folder else None
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=folder, text=True, stdin=pipe, stdout=pipe, stderr=said)
         try:
             yield process
         finally:

@@ -4,6 +4,7 @@ Both start from nothing but names in /etc/hosts. kubeadm runs whole (`init`, the
 out), ours is the text of the workflows' stages in their order. Only containers are missing: see `stand_in`.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,8 @@ from hardway.parity.stored import dump, units
 from hardway.parity.stored.dump import Stored
 from hardway.parity.stored.machines import Living, network
 from hardway.renderers import sandbox, tree
-from hardway.renderers.files import Entry, Kind, Tree, contents, file
-from hardway.steps.shell import INPUTS, input_file, quote
+from hardway.renderers.files import Entry, Kind, Tree, file
+from hardway.steps.shell import INPUTS, input_file
 from hardway.workflows.init import INIT
 from hardway.workflows.inputs import find
 from hardway.workflows.join import FINISH, JOIN, WORKER
@@ -41,6 +42,10 @@ UNASKED = (
     "control-plane-join/etcd/member",
 )
 """Steps whose guards are not content at once."""
+OF_THE_KUBELET = ("/var/lib/kubelet/pki/kubelet.crt", "/var/lib/kubelet/pki/kubelet.key")
+"""Its self-signed serving certificate, with the time in its names: neither side has a hand in it."""
+WHILE_JOINING = "(while it joins)"
+"""Stands for a directory of what is gone at the end."""
 BOOTSTRAP = "bootstrap-kubelet.conf"
 
 
@@ -135,18 +140,17 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
         def moment() -> Stored:
             # Whoever signs cluster-info takes his time.
             dump.signed(master, cluster, maker.tokens)
-            known = contents(files[first.name].tree)
-            return dump.dump(master, cluster, replace(files[first.name], begun=begun).around, maker.certificate_key)
+            whole = replace(files[first.name], begun=begun, ended=now())
+            return dump.dump(master, cluster, whole.around, maker.certificate_key)
 
         pin = ""
         for node in (first, *(other for other in nodes if other != first)):
-            started = now()
             if node == first:
                 maker.init(master)
                 pin = master.run(find("ca-pin").read, "pin of the CA").decode().strip()
             else:
                 maker.join(node, up[node.name], pin)
-            files[node.name] = Made(_tree(cluster, up[node.name]), started, now())
+            files[node.name] = Made(_tree(cluster, up[node.name]), begun, now())
             if node == first:
                 stored[INIT_MOMENT] = moment()
         for node in cluster.joining_control_planes:
@@ -171,7 +175,15 @@ def _hosts(cluster: Cluster) -> Tree:
 
 def _tree(cluster: Cluster, machine: Living) -> Tree:
     """What kubeadm and the kubelet have left, and what was there while the node joined."""
-    paths = cluster.paths
-    found = machine.tree(paths.kubernetes, paths.kubelet, cluster.etcd.data_dir, without="member")
+    paths, found = cluster.paths, {}
+    for path, entry in machine.tree(paths.kubernetes, paths.kubelet, cluster.etcd.data_dir, without="member").items():
+        if path not in OF_THE_KUBELET:
+            content = _undated(entry.content) if entry.kind is Kind.LINK else entry.content
+            found[_undated(path.encode()).decode()] = replace(entry, content=content)
     gone = machine.tree(units.SEEN).get(f"{units.SEEN}/{BOOTSTRAP}")
-    return {**found, f"{paths.kubernetes}/{BOOTSTRAP} (while it joins)": gone} if gone else found
+    return {**found, f"{paths.kubernetes}/{WHILE_JOINING}/{BOOTSTRAP}": gone} if gone else found
+
+
+def _undated(path: bytes) -> bytes:
+    """A kubelet's certificate has its time in its name."""
+    return re.sub(rb"(kubelet-client)-\d{4}-[-\d]+[.]pem", rb"\1-(time).pem", path)
