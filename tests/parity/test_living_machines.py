@@ -1,6 +1,5 @@
 """Machines on a network of their own: they see each other, nobody else, and nothing is left of them."""
 
-import socket
 import subprocess
 from pathlib import Path
 
@@ -24,6 +23,14 @@ def traces() -> list[str]:
     return mounts + [line for line in links if f" {BRIDGE}:" in line or " port0" in line]
 
 
+def from_here(url: str) -> str:
+    """What this machine finds there: nothing, or whoever answers for all addresses on its way out."""
+    done = subprocess.run(
+        ["curl", "-s", "-m", "2", "--noproxy", "*", url], check=False, capture_output=True, text=True
+    )
+    return done.stdout
+
+
 def machine(net: Network, name: str) -> Living:
     """One that has a file."""
     node = Node(name, name.partition(".")[0], NAMES[name], frozenset({Role.WORKER}))
@@ -41,8 +48,7 @@ def test_they_live_side_by_side_and_leave_nothing() -> None:
         assert other.run(ask, "ask") == b"a.example.com\n"
         assert other.run("hostname\n", "ask") == b"b.example.com\n"
         assert sorted(other.tree("/etc/of-the-test", "/not-there")) == ["/etc/of-the-test"]
-        with pytest.raises(OSError, match="timed out|refused|unreachable|No route"):
-            socket.create_connection(("10.77.1.1", 8080), timeout=1).close()
+        assert "a.example.com" not in from_here("http://10.77.1.1:8080/of-the-test")
         serving = [
             int(line)
             for line in subprocess.check_output(["pgrep", "-f", "http.server --directory /etc 8080"]).split()
