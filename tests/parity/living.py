@@ -5,7 +5,7 @@ from functools import cache
 
 from hardway.config.load import loads
 from hardway.features import V1BETA3
-from hardway.lab.gobuild import ensure_binaries
+from hardway.lab.gobuild import ensure_programs
 from hardway.model import Cluster
 from hardway.parity import documents
 from hardway.parity.documents import Documents
@@ -103,7 +103,7 @@ def living(version: str = DEFAULT) -> Living:
     features = release(version).features
     head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
     text = head.replace("VERSION", version) + OTHERS
-    found = ensure_binaries("auto", lambda line: None, version)
+    found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
     cluster, given = loads(text), documents.read(text)
-    ours, theirs = both(cluster, given, {name: found[name] for name in (*PROGRAMS, "kubeadm")})
+    ours, theirs = both(cluster, given, found)
     return Living(cluster, given, Oracle(found["kubeadm"], given, cluster), ours, theirs)

@@ -1,7 +1,8 @@
 """Secret kubeadm-certs: does each of its values open with the certificate key, and is it the right file?
 
 kubeadm's dry run shows the names only, so what it would put there is taken from its source: each file of
-`objects.SHARED`, its path with `-` for `/` as its name (`app/phases/copycerts`, certOrKeyNameToSecretName).
+`objects.SHARED`, its path with `-` for `/` as its name (`app/phases/copycerts`, certOrKeyNameToSecretName). The living
+oracle (`parity.stored`) opens kubeadm's own Secret, and finds these files.
 """
 
 from collections.abc import Mapping
