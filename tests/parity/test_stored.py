@@ -3,6 +3,8 @@
 `make test` asks the default version, `make test-full` the others whose binaries the lab builds whole.
 """
 
+from dataclasses import replace
+
 import pytest
 from living import LONG, Living, living
 
@@ -97,9 +99,11 @@ def made_by_init(tree: Tree) -> Tree:
 
 def beside(both: Living, node: Node, phases: Made, given: Tree) -> set[str]:
     """What the real command has made besides; what phases have made is the same, but for a kubelet.conf that rotates."""
-    alone = describe(phases.tree, phases.around, given, FOLDERS)
-    made = both.kubeadm.files[node.name]
-    whole = describe(made.tree, made.around, given, FOLDERS)
+    with_ca = both.cluster.release.features.leaves_begin_with_ca
+    alone, whole = (
+        describe(made.tree, replace(made.around, leaves_begin_with_ca=with_ca), given, FOLDERS)
+        for made in (phases, both.kubeadm.files[node.name])
+    )
     rotated = {f"{ETC}/kubelet.conf"} if node == both.cluster.first_control_plane else set()
 
     assert len(alone) > 2

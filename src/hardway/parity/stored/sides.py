@@ -134,7 +134,7 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
     nodes, first = cluster.kubernetes_nodes, cluster.first_control_plane
     begun = now()
     with network() as net:
-        up = {node.name: net.add(_machine(node, maker), node.address, _hosts(cluster)) for node in nodes}
+        up = {node.name: net.add(_machine(node, maker), node.address, _start(cluster)) for node in nodes}
         master = up[first.name]
 
         def moment() -> Stored:
@@ -166,11 +166,12 @@ def _machine(node: Node, maker: Maker) -> sandbox.Machine:
     return sandbox.machine(node, maker.programs, units.scripts())
 
 
-def _hosts(cluster: Cluster) -> Tree:
-    """Names that lead to an address; the endpoint to the first master."""
+def _start(cluster: Cluster) -> Tree:
+    """Names that lead to an address, the endpoint to the first master; and a place that kubelets look for cgroups at."""
     lines = ["127.0.0.1 localhost", f"{cluster.first_control_plane.address} {cluster.endpoint.host}"]
     lines += [f"{node.address} {node.name}" for node in cluster.kubernetes_nodes]
-    return {"/etc/hosts": file("".join(f"{line}\n" for line in lines))}
+    folders = dict.fromkeys(("/sys", "/sys/fs", "/sys/fs/cgroup"), Entry(Kind.DIRECTORY, 0o555))
+    return {"/etc/hosts": file("".join(f"{line}\n" for line in lines)), **folders}
 
 
 def _tree(cluster: Cluster, machine: Living) -> Tree:
