@@ -15,7 +15,7 @@ from hardway.parity.normalise import describe
 from hardway.parity.oracle import NOT_SHOWN, Made
 from hardway.parity.report import shared
 from hardway.parity.sealed import ITEM
-from hardway.parity.stored.report import compare_sides
+from hardway.parity.stored.report import compare_sides, files_in_words
 from hardway.parity.stored.sides import BOOTSTRAP, END_MOMENT, INIT_MOMENT, JOIN_MOMENT
 from hardway.parity.stored.words import JWS, described
 from hardway.renderers.files import Tree
@@ -99,11 +99,12 @@ def made_by_init(tree: Tree) -> Tree:
 
 def beside(both: Living, node: Node, phases: Made, given: Tree) -> set[str]:
     """What the real command has made besides; what phases have made is the same, but for a kubelet.conf that rotates."""
-    with_ca = both.cluster.release.features.leaves_begin_with_ca
-    alone, whole = (
-        describe(made.tree, replace(made.around, leaves_begin_with_ca=with_ca), given, FOLDERS)
-        for made in (phases, both.kubeadm.files[node.name])
-    )
+    features = both.cluster.release.features
+    around = replace(phases.around, leaves_begin_with_ca=features.leaves_begin_with_ca)
+    alone = describe(phases.tree, around, given, FOLDERS)
+    known = {path for path, entry in both.kubeadm.files[node.name].tree.items() if given.get(path) == entry}
+    words = files_in_words(both.cluster, node, both.kubeadm)
+    whole = {path: fields for path, fields in words.items() if path not in known}
     rotated = {f"{ETC}/kubelet.conf"} if node == both.cluster.first_control_plane else set()
 
     assert len(alone) > 2

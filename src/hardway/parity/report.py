@@ -83,10 +83,10 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         first = cluster.first_control_plane
         known_before = _keys(cluster, authorities) if authorities else {}
         ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
-        rows += file_rows(cluster, first, (ours, theirs), (known_before, known_before))
+        rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
         final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
-        rows += file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
+        rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
         asked, told = (
             pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
             pool.submit(oracle.actions),
@@ -100,16 +100,16 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
                 partial(made.join_control_plane, cluster, node, known[0]),
                 partial(oracle.join_control_plane, node, known[1], stored),
             )
-            rows += file_rows(cluster, node, pair, known)
+            rows += _file_rows(cluster, node, pair, known)
         trusted = _trusted(cluster, ours.tree)
         for node in cluster.workers:
             pair = both(partial(made.join_worker, cluster, node, trusted), partial(oracle.join_worker, node, stored))
-            rows += file_rows(cluster, node, pair, (trusted, {}))
+            rows += _file_rows(cluster, node, pair, (trusted, {}))
         rows += objects_compared
     return ParityReport(cluster.release.kubernetes, tuple(rows))
 
 
-def file_rows(
+def _file_rows(
     cluster: Cluster,
     node: Node,
     pair: tuple[Made, Made],
@@ -117,8 +117,7 @@ def file_rows(
     chapter: str = "",
     folders: tuple[str, ...] = (),
 ) -> list[Row]:
-    """A row for each file that one side has changed since it was `given`; `chapter` where the path does not tell it."""
-    where, with_ca = folders or _folders(cluster), cluster.release.features.leaves_begin_with_ca
+    where, with_ca = folders or folders_of(cluster), cluster.release.features.leaves_begin_with_ca
     ours, theirs = (
         describe(done.tree, replace(done.around, leaves_begin_with_ca=with_ca), before, where)
         for done, before in zip(pair, given, strict=True)
@@ -163,7 +162,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     """The files of a node whose kubelet has stored a certificate of its own; which one does not matter here."""
     pem = rotated_certificate(cluster, node)
     return {
-        **below(tree, *_folders(cluster)),
+        **below(tree, *folders_of(cluster)),
         str(PurePosixPath(pem).parent): Entry(Kind.DIRECTORY, 0o755),
         pem: file("certificate and key\n", 0o600),
     }
@@ -191,7 +190,7 @@ def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     return {**{folder: Entry(Kind.DIRECTORY, 0o755) for folder in folders}, path: file(tree[path].content)}
 
 
-def _folders(cluster: Cluster) -> tuple[str, ...]:
+def folders_of(cluster: Cluster) -> tuple[str, ...]:
     """Where kubeadm writes."""
     paths = cluster.paths
     return (paths.kubernetes, paths.pki, paths.kubelet, cluster.etcd.data_dir)

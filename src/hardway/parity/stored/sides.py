@@ -145,12 +145,13 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
 
         pin = ""
         for node in (first, *(other for other in nodes if other != first)):
+            started = now()
             if node == first:
                 maker.init(master)
                 pin = master.run(find("ca-pin").read, "pin of the CA").decode().strip()
             else:
                 maker.join(node, up[node.name], pin)
-            files[node.name] = Made(_tree(cluster, up[node.name]), begun, now())
+            files[node.name] = Made(_tree(cluster, up[node.name]), started, now())
             if node == first:
                 stored[INIT_MOMENT] = moment()
         for node in cluster.joining_control_planes:

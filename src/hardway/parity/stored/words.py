@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -20,6 +22,8 @@ LEFT_OUT: Mapping[str, str] = {
     "Lease": "a heartbeat: who holds it, and since when",
 }
 """Kinds that are not compared by value, with the reason; their keys in etcd are."""
+PATIENCE = timedelta(minutes=2)
+"""Of somebody who asks for a certificate."""
 CLUSTER_INFO = ("kube-public", "cluster-info")
 SEALED = ("kube-system", "kubeadm-certs")
 JWS = "jws-kubeconfig-"
@@ -122,7 +126,10 @@ def _request(value: Mapping[str, Any], stored: Stored) -> tuple[str, Fields]:
     subject = name_text(request.subject)
     fields = flatten(who) | {"subject": subject, "key": key_text(request.public_key())}
     if status.get("certificate"):
-        fields |= prefixed(certificate_fields(base64.b64decode(status["certificate"]), stored.around), "certificate")
+        # Answered at once.
+        asked = datetime.fromisoformat(value["metadata"]["creationTimestamp"])
+        around = replace(stored.around, begun=asked, ended=asked + PATIENCE)
+        fields |= prefixed(certificate_fields(base64.b64decode(status["certificate"]), around), "certificate")
     return f"CertificateSigningRequest of {subject}", fields
 
 
