@@ -81,6 +81,8 @@ def flag_fields(command: list[str]) -> Fields:
         if name.startswith("--"):
             key = name.removeprefix("--")
             order.append(key)
+            # etcd lists its members by their ids, which are drawn by lot.
+            value = ",".join(sorted(value.split(","))) if key == "initial-cluster" else value
             shown = value if equals else "(no value)"
             flags[key] = f"{flags[key]} and {shown}" if key in flags else shown
         else:

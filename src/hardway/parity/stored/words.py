@@ -1,6 +1,7 @@
 """Everything that a cluster stores, in words: what chance, the clock and the server decide is left out or named. Pure."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import re
@@ -14,6 +15,7 @@ from cryptography import x509
 from hardway.parity import objects
 from hardway.parity.certificates import certificate_fields, key_text, name_text, same_as
 from hardway.parity.objects import TOKEN, secret_data
+from hardway.parity.normalise import flag_fields
 from hardway.parity.sealed import opened
 from hardway.parity.stored.dump import Stored
 from hardway.parity.values import Fields, flatten, prefixed
@@ -72,10 +74,20 @@ def _described(value: dict[str, Any], stored: Stored, secrets: Mapping[str, Mapp
             }
             return objects.item_name(value), objects.object_fields(value, around) | values
         case "Pod":
-            # The uid of its node.
-            for owner in value["metadata"].get("ownerReferences") or []:
-                owner.pop("uid", None)
+            return _pod(copy.deepcopy(value), stored)
     return objects.item_name(value), objects.object_fields(value, around)
+
+
+def _pod(value: dict[str, Any], stored: Stored) -> tuple[str, Fields]:
+    """A mirror Pod, its commands as flags."""
+    commands: Fields = {}
+    for container in value["spec"]["containers"]:
+        place = f"spec.containers[{container['name']}].command"
+        commands |= prefixed(flag_fields(container.pop("command", [])), place)
+    for owner in value["metadata"].get("ownerReferences") or []:
+        # That of its node, from the server.
+        owner.pop("uid", None)
+    return objects.item_name(value), objects.object_fields(value, stored.around) | commands
 
 
 def _files(value: Mapping[str, Any], stored: Stored) -> Fields:
