@@ -14,8 +14,8 @@ from cryptography import x509
 
 from hardway.parity import objects
 from hardway.parity.certificates import certificate_fields, key_text, name_text, same_as
-from hardway.parity.objects import TOKEN, secret_data
 from hardway.parity.normalise import flag_fields
+from hardway.parity.objects import TOKEN, secret_data
 from hardway.parity.sealed import opened
 from hardway.parity.stored.dump import Stored
 from hardway.parity.values import Fields, flatten, prefixed
