@@ -37,14 +37,14 @@ fast: ## unit, property and golden tests: no root, no nodes
 	.venv/bin/pytest -q -m "not parity" tests/unit tests/property tests/golden
 
 parity: ## against the real kubeadm; with N=2000 that many random configurations, resumable
-	$(if $(N),.venv/bin/python tests/parity/broad.py $(N),.venv/bin/pytest -q -m parity tests/unit tests/property tests/parity)
+	$(if $(N),.venv/bin/python tests/parity/broad.py $(N),.venv/bin/pytest -q -m "parity and not long" tests/unit tests/property tests/parity)
 
 lab: ## acid tests on real nodes
 	.venv/bin/pytest -q -m "not long" tests/e2e
 
 test-full: setup ## the long tail: other examples of every property, and the clock
 	HYPOTHESIS_PROFILE=searching $(MAKE) test
-	.venv/bin/pytest -q -m long tests/e2e
+	.venv/bin/pytest -q -m long tests/e2e tests/parity
 	$(MAKE) bench
 
 bench: setup ## hardway against stock kubeadm on the same nodes

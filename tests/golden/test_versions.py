@@ -35,7 +35,8 @@ NOTES = """\
   certificate (`kubelet_client_is_admin`) came to 1.33.13 and 1.36.3, and is not in 1.34.4 and 1.35.4; key identifiers
   depend on the Go that a patch release was built with.
 - From 1.32 on `kubeadm init --dry-run` shows no patch of a Node; labels and taints are compared with the lines that
-  tell of them, the annotation with the CRI socket (up to 1.33) with kubeadm's source.
+  tell of them, the annotation with the CRI socket (up to 1.33) with what kubeadm stores in a living cluster
+  (docs/parity.md).
 - Of `timeouts` only `controlPlaneComponentHealthCheck` changes a file (startup probes). The others are how long kubeadm
   itself waits; here each step has its own patience.
 - `nodeRegistration.imagePullSerial` is read and changes nothing: kubelets pull the images here.

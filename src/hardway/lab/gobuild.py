@@ -108,11 +108,7 @@ def from_go(release: Release, say: Say) -> Binaries:
     """Binaries built by the `go` command from published modules, one `go build` at a time: about ten minutes when cold."""
     paths = _paths("go", release)
     with locked("binaries"):
-        build_of = KUBERNETES_BUILDS.get(release.kubernetes) or _published_build(release.kubernetes)
-        for component in go_components(release, build_of):
-            missing = [name for name in component.packages if not paths[name].exists()]
-            if missing:
-                build(component, {name: paths[name] for name in missing}, say)
+        _build_missing(release, paths, say)
         if not paths["pause"].exists():
             say("compiling pause")
             _compile_pause(
@@ -120,6 +116,31 @@ def from_go(release: Release, say: Say) -> Binaries:
                 paths["pause"],
             )
     return _binaries("go", release)
+
+
+def ensure_programs(version: str, names: Sequence[str], say: Say) -> Mapping[str, Path]:
+    """Some programs of a supported version: what is cached of the release sites' or built here, else built from Go modules.
+
+    UsageError for a version that is not supported; LabError when a program cannot be built.
+    """
+    release = versions.release(version)
+    for origin in ("release", "go"):
+        paths = _paths(origin, release)
+        if all(paths[name].exists() for name in names):
+            return {name: paths[name] for name in names}
+    found = {name: _paths("go", release)[name] for name in names}
+    with locked("binaries"):
+        _build_missing(release, found, say)
+    return found
+
+
+def _build_missing(release: Release, paths: Mapping[str, Path], say: Say) -> None:
+    """Build those of the paths that are not there; the cache's lock is held."""
+    build_of = KUBERNETES_BUILDS.get(release.kubernetes) or _published_build(release.kubernetes)
+    for component in go_components(release, build_of):
+        missing = {name: paths[name] for name in component.packages if name in paths and not paths[name].exists()}
+        if missing:
+            build(component, missing, say)
 
 
 def ensure_kubernetes(version: str, names: Sequence[str], say: Say) -> Mapping[str, Path]:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from hardway.parity.values import Fields, flatten, prefixed
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\n(.*?)-----END \1-----\n", re.DOTALL)
+_TOKEN = re.compile("[a-z0-9]{6}[.][a-z0-9]{16}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ def certificate_fields(pem: bytes, around: Surroundings) -> Fields:
     return fields
 
 
+def pair_fields(pem: bytes, around: Surroundings) -> Fields:
+    """A PEM file with a certificate and its private key, as kubelets keep them."""
+    key = b"".join(match[0] for match in _PEM.finditer(pem) if match[1].endswith(b"PRIVATE KEY"))
+    return certificate_fields(pem, around) | prefixed(key_fields(key, pem), "private")
+
+
 def key_fields(pem: bytes, certificate: bytes | None) -> Fields:
     """A PEM file with a private or public key, and whether it belongs to a certificate or a public key."""
     fields = {"pem": pem_form(pem)}
@@ -94,6 +101,8 @@ def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
                     embedded |= prefixed(certificate_fields(pem, around), where)
                 else:
                     embedded |= prefixed(key_fields(pem, pems.get("client-certificate-data")), where)
+            if token := body.get("token"):
+                body["token"] = "of bootstrapping" if _TOKEN.fullmatch(str(token)) else "of another kind"
     fields |= flatten(value)
     return fields | embedded
 
@@ -173,7 +182,7 @@ def _validity(certificate: x509.Certificate, signer: str, around: Surroundings) 
     with_ca = authority is not None and authority != certificate and authority.not_valid_before_utc == begin
     is_told = with_ca and around.leaves_begin_with_ca
     begins = "with its CA" if is_told else offset(begin, around, timedelta(minutes=5))
-    return {"begins": begins, "ends": offset(end, around, timedelta(minutes=10))}
+    return {"begins": begins, "ends": offset(end, around, timedelta(minutes=5))}
 
 
 def offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:

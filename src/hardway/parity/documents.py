@@ -17,10 +17,27 @@ def read(text: str) -> Documents:
     return [value for value in yaml.safe_load_all(text) if value and value.get("kind") != "Inventory"]
 
 
-def for_init(documents: Documents, node: Node) -> str:
-    """kubeadm.yaml of the first master: with its name and address, and what the inventory says of its registration."""
+def for_init(documents: Documents, node: Node, **run: Any) -> str:
+    """kubeadm.yaml of the first master: with its name and address, and what the inventory says of its registration.
+
+    `run`: fields of InitConfiguration that belong to one run, such as `certificateKey`.
+    """
     others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
-    return dump_all([_init(documents, node, _of_kind(documents, "InitConfiguration")), *others])
+    return dump_all([{**_init(documents, node, _of_kind(documents, "InitConfiguration")), **run}, *others])
+
+
+def for_join(documents: Documents, node: Node, discovery: Mapping[str, Any], certificate_key: str) -> str:
+    """kubeadm.yaml of a node that joins; `certificate_key` opens the CAs of a master's."""
+    join = _of_kind(documents, "JoinConfiguration")
+    init = _init(documents, node, join)
+    made = {**join, "kind": "JoinConfiguration", "discovery": dict(discovery)}
+    made |= {key: init[key] for key in ("apiVersion", "nodeRegistration")}
+    made.pop("controlPlane", None)
+    if node.is_control_plane:
+        own = join.get("controlPlane") or {}
+        endpoint = {**(own.get("localAPIEndpoint") or {}), "advertiseAddress": node.address}
+        made["controlPlane"] = {**own, "localAPIEndpoint": endpoint, "certificateKey": certificate_key}
+    return dump_all([made])
 
 
 def as_joined(documents: Documents, node: Node) -> str:

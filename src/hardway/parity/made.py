@@ -113,7 +113,7 @@ def requests(cluster: Cluster, start: Tree) -> Requests:
     key = secrets.token_hex(32)
     inputs = {input_file("certificate-key"): file(key + "\n", 0o600)}
     for other in cluster.kubernetes_nodes:
-        inputs[input_file(f"token/{other.name}")] = file(_token() + "\n", 0o600)
+        inputs[input_file(f"token/{other.name}")] = file(new_token() + "\n", 0o600)
     lines = []
     for stage in INIT:
         for step in stage.chapter.steps(cluster, node):
@@ -181,7 +181,9 @@ def _files(node: Node, steps: Iterable[Step], start: Tree) -> Made:
     return Made(made, begun, now())
 
 
-def _token() -> str:
+def new_token() -> str:
+    """A bootstrap token as kubeadm makes them."""
+
     def word(length: int) -> str:
         return "".join(secrets.choice(ALPHABET) for _ in range(length))
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import yaml
 
-from hardway.parity.certificates import Surroundings, certificate_fields, digest, key_fields, kubeconfig_fields
+from hardway.parity.certificates import (
+    Surroundings,
+    certificate_fields,
+    digest,
+    key_fields,
+    kubeconfig_fields,
+    pair_fields,
+)
 from hardway.parity.values import Fields, flatten, prefixed
 from hardway.renderers.files import Entry, Kind, Tree, below
 
@@ -38,6 +45,8 @@ def content_fields(path: str, content: bytes, around: Surroundings) -> Fields:
             return certificate_fields(content, around)
         case "key":
             return key_fields(content, around.files.get(f"{stem}.crt", around.files.get(f"{stem}.pub")))
+        case "pem":
+            return pair_fields(content, around)
         case "pub":
             return key_fields(content, around.files.get(f"{stem}.key"))
         case "conf":
@@ -72,6 +81,8 @@ def flag_fields(command: list[str]) -> Fields:
         if name.startswith("--"):
             key = name.removeprefix("--")
             order.append(key)
+            # etcd lists its members by their ids, which are drawn by lot.
+            value = ",".join(sorted(value.split(","))) if key == "initial-cluster" else value
             shown = value if equals else "(no value)"
             flags[key] = f"{flags[key]} and {shown}" if key in flags else shown
         else:

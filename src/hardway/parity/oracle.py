@@ -2,8 +2,9 @@
 
 kubeadm runs in a root of its own (`renderers.sandbox`): it sees the node's name and facts, no network, and never this
 machine's /etc/kubernetes. `join` itself needs a cluster; a joining master's files come from the phases of `init`,
-which are the same functions of kubeadm (`app/cmd/phases/join/controlplaneprepare.go`). Not asked here, because they
-need a running cluster: discovery, download-certs, TLS bootstrap, and the etcd manifest of a joining master.
+which are the same functions of kubeadm (`app/cmd/phases/join/controlplaneprepare.go`). What needs a running cluster is
+asked by `parity.stored`: discovery, download-certs, TLS bootstrap, the etcd manifest of a joining master, what is
+stored. It also proves what is taken from kubeadm's source here.
 """
 
 import re

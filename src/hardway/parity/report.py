@@ -94,17 +94,17 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         actions, dry = told.result()
         stored = documents.stored(oracle.documents, (one.value for one in actions if one.resource == "configmaps"))
         objects_compared = _object_rows(cluster, asked.result(), ours, actions, dry)
-        shared = _shared(cluster, ours.tree), _shared(cluster, theirs.tree)
+        known = shared(cluster, ours.tree), shared(cluster, theirs.tree)
         for node in cluster.joining_control_planes:
             pair = both(
-                partial(made.join_control_plane, cluster, node, shared[0]),
-                partial(oracle.join_control_plane, node, shared[1], stored),
+                partial(made.join_control_plane, cluster, node, known[0]),
+                partial(oracle.join_control_plane, node, known[1], stored),
             )
-            rows += _file_rows(cluster, node, pair, shared)
-        known = _trusted(cluster, ours.tree)
+            rows += _file_rows(cluster, node, pair, known)
+        trusted = _trusted(cluster, ours.tree)
         for node in cluster.workers:
-            pair = both(partial(made.join_worker, cluster, node, known), partial(oracle.join_worker, node, stored))
-            rows += _file_rows(cluster, node, pair, (known, {}))
+            pair = both(partial(made.join_worker, cluster, node, trusted), partial(oracle.join_worker, node, stored))
+            rows += _file_rows(cluster, node, pair, (trusted, {}))
         rows += objects_compared
     return ParityReport(cluster.release.kubernetes, tuple(rows))
 
@@ -117,13 +117,13 @@ def _file_rows(
     chapter: str = "",
     folders: tuple[str, ...] = (),
 ) -> list[Row]:
-    where, with_ca = folders or _folders(cluster), cluster.release.features.leaves_begin_with_ca
+    where, with_ca = folders or folders_of(cluster), cluster.release.features.leaves_begin_with_ca
     ours, theirs = (
         describe(done.tree, replace(done.around, leaves_begin_with_ca=with_ca), before, where)
         for done, before in zip(pair, given, strict=True)
     )
     chapters = made.chapters_of_paths(cluster, node)
-    return _rows(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
+    return rows_of(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
 
 
 def _object_rows(
@@ -131,7 +131,7 @@ def _object_rows(
 ) -> list[Row]:
     around = Surroundings(contents(ours.tree), requests.begun, requests.ended)
     described = objects.of_requests(requests, around)
-    rows = _rows(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
+    rows = rows_of(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
     opened = sealed.differences(requests, around.files, cluster.paths.pki)
     return [
         replace(row, fields=row.fields + len(SHARED), differences=row.differences + opened)
@@ -141,9 +141,10 @@ def _object_rows(
     ]
 
 
-def _rows(
+def rows_of(
     node: str, chapters: Mapping[str, str], ours: Mapping[str, Fields], theirs: Mapping[str, Fields]
 ) -> list[Row]:
+    """A row for each item of two descriptions."""
     found = compare(ours, theirs)
     return [
         Row(
@@ -161,13 +162,13 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     """The files of a node whose kubelet has stored a certificate of its own; which one does not matter here."""
     pem = rotated_certificate(cluster, node)
     return {
-        **below(tree, *_folders(cluster)),
+        **below(tree, *folders_of(cluster)),
         str(PurePosixPath(pem).parent): Entry(Kind.DIRECTORY, 0o755),
         pem: file("certificate and key\n", 0o600),
     }
 
 
-def _shared(cluster: Cluster, tree: Tree) -> Tree:
+def shared(cluster: Cluster, tree: Tree) -> Tree:
     """What a joining master downloads."""
     return _keys(cluster, {name: tree[f"{cluster.paths.pki}/{name}"].content for name in SHARED})
 
@@ -189,7 +190,7 @@ def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     return {**{folder: Entry(Kind.DIRECTORY, 0o755) for folder in folders}, path: file(tree[path].content)}
 
 
-def _folders(cluster: Cluster) -> tuple[str, ...]:
+def folders_of(cluster: Cluster) -> tuple[str, ...]:
     """Where kubeadm writes."""
     paths = cluster.paths
     return (paths.kubernetes, paths.pki, paths.kubelet, cluster.etcd.data_dir)

@@ -1,7 +1,8 @@
 """Secret kubeadm-certs: does each of its values open with the certificate key, and is it the right file?
 
 kubeadm's dry run shows the names only, so what it would put there is taken from its source: each file of
-`objects.SHARED`, its path with `-` for `/` as its name (`app/phases/copycerts`, certOrKeyNameToSecretName).
+`objects.SHARED`, its path with `-` for `/` as its name (`app/phases/copycerts`, certOrKeyNameToSecretName). The living
+oracle (`parity.stored`) opens kubeadm's own Secret, and finds these files.
 """
 
 from collections.abc import Mapping
@@ -29,13 +30,14 @@ def differences(requests: Requests, files: Mapping[str, bytes], pki: str) -> tup
                 for path in SHARED:
                     name = path.replace("/", "-")
                     wanted = f"content of {pki}/{path}"
-                    actual = _opened(data.get(name), requests.certificate_key, files)
+                    actual = opened(data.get(name), requests.certificate_key, files)
                     if actual != wanted:
                         found.append(Difference(ITEM, f"data.{name}.opened", actual, wanted))
     return tuple(found)
 
 
-def _opened(blob: bytes | None, key: str, files: Mapping[str, bytes]) -> str:
+def opened(blob: bytes | None, key: str, files: Mapping[str, bytes]) -> str:
+    """Which of the files the value is, once opened with the certificate key."""
     if not blob:
         return "nothing"
     try:

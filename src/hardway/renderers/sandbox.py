@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,12 @@ from hardway.steps.shell import quote
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+
+ALONE = (
+    *("unshare", "--mount", "--uts", "--net", "--ipc", "--pid"),
+    *("--fork", "--kill-child", "--propagation=private"),
+)
+"""Runs a command in namespaces of its own. When unshare is killed they end, and everything that runs or is mounted in them."""
 
 LIMIT = 300.0
 """Seconds that a script may take."""
@@ -84,35 +91,12 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
     The tree of the outcome holds these files and everything that the script added or changed, outside /run and /tmp.
     StepFailed, with `what` as its place, when the script ends with another code than 0 or not within the limit (s).
     """
-    if os.geteuid() != 0:
-        raise HardwayError("a root of its own can only be made by root", what, hint="run the command with sudo")
-    with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
-        work = Path(folder)
-        (work / "start.tar").write_bytes(to_tar(start or {}))
+    with laid_out(on, start or {}, what) as (work, arguments):
         (work / "script").write_text(f"set -euo pipefail\numask 022\n{script}")
         (work / "enter").write_text(_ENTER)
-        for name in ("layer", "usr-layer/bin", "usr-layer/local/bin", "space"):
-            (work / name).mkdir(parents=True)
-        for name, text in on.scripts.items():
-            path = work / "usr-layer/bin" / name
-            path.write_text(text)
-            path.chmod(0o755)
-        for name in on.programs:
-            (work / "usr-layer/local/bin" / name).touch(0o755)
-        for path in on.folders:
-            if not path.is_relative_to("/tmp"):
-                (work / f"layer{path}").mkdir(parents=True)
-        _shape(work, on)
-        mounts = [
-            word for name, path in on.programs.items() for word in (f"/usr/local/bin/{name}", str(path.resolve()))
-        ]
-        mounts += [word for path in on.folders for word in (str(path), str(path))]
-        more = [str(on.system).rstrip("/"), *mounts]
-        namespaces = ("--mount", "--uts", "--net", "--ipc", "--pid", "--fork", "--kill-child")
         try:
-            # When unshare is killed, the namespaces end with it, and everything that runs or is mounted in them.
             done = subprocess.run(
-                ["unshare", *namespaces, "--propagation=private", "bash", "enter", folder, on.hostname, *more],
+                [*ALONE, "bash", "enter", *arguments],
                 cwd=work,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -133,6 +117,33 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
         return Outcome(dict(sorted(tree.items())), output)
 
 
+@contextmanager
+def laid_out(on: Machine, start: Tree, what: str = "") -> Iterator[tuple[Path, list[str]]]:
+    """A directory with what `ROOT` makes a root of, and its arguments; what is laid beside that, bash finds in `$work`."""
+    if os.geteuid() != 0:
+        raise HardwayError("a root of its own can only be made by root", what, hint="run the command with sudo")
+    with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
+        work = Path(folder)
+        (work / "start.tar").write_bytes(to_tar(start))
+        for name in ("layer", "usr-layer/bin", "usr-layer/local/bin", "space"):
+            (work / name).mkdir(parents=True)
+        for name, text in on.scripts.items():
+            path = work / "usr-layer/bin" / name
+            path.write_text(text)
+            path.chmod(0o755)
+        for name in on.programs:
+            (work / "usr-layer/local/bin" / name).touch(0o755)
+        for path in on.folders:
+            if not path.is_relative_to("/tmp"):
+                (work / f"layer{path}").mkdir(parents=True)
+        _shape(work, on)
+        mounts = [
+            word for name, path in on.programs.items() for word in (f"/usr/local/bin/{name}", str(path.resolve()))
+        ]
+        mounts += [word for path in on.folders for word in (str(path), str(path))]
+        yield work, [folder, on.hostname, str(on.system).rstrip("/"), *mounts]
+
+
 def _shape(work: Path, on: Machine) -> None:
     """Put the wanted directories into the layers, and a whiteout where one must not be seen."""
     for path in on.directories:
@@ -149,20 +160,20 @@ def _layered(work: Path, path: str) -> Path:
     return work / (f"usr-layer{path.removeprefix('/usr')}" if path.startswith("/usr/") else f"layer{path}")
 
 
-_ENTER = f"""\
+ROOT = """\
 set -euo pipefail
 work="$1" name="$2" system="$3"
 shift 3
 space="$work/space"
 mount -t tmpfs -o mode=0755 tmpfs "$space"
-mkdir "$space"/{{base,layer,upper,work,usr-layer,usr-upper,usr-work,root}}
+mkdir "$space"/{base,layer,upper,work,usr-layer,usr-upper,usr-work,root}
 cp -a "$work/layer/." "$space/layer"
 cp -a "$work/usr-layer/." "$space/usr-layer"
 # The part of the machine without which nothing runs: linker, names of users, alternatives.
 for link in bin sbin lib lib32 lib64 libx32; do
   if [ -L "$system/$link" ]; then cp -a "$system/$link" "$space/base/"; fi
 done
-mkdir -p "$space"/base/{{usr,dev,proc,run,tmp,root,etc,var/lib}}
+mkdir -p "$space"/base/{usr,dev,proc,run,tmp,root,etc,var/lib}
 chmod 0700 "$space/base/root"
 for file in passwd group nsswitch.conf ld.so.cache ld.so.conf ld.so.conf.d alternatives localtime; do
   if [ -e "$system/etc/$file" ]; then cp -a "$system/etc/$file" "$space/base/etc/"; fi
@@ -183,8 +194,16 @@ while [ "$#" -gt 0 ]; do
 done
 printf '%s\\n' "$name" >/proc/sys/kernel/hostname
 tar -x -p --same-owner -C "$root" -f "$work/start.tar"
+"""
+"""bash that mounts the root at `$root` and fills it; for namespaces of its own."""
+
+ENVIRONMENT = f"PATH={SEARCH} HOME=/root LC_ALL=C.UTF-8"
+"""What a script inside finds set."""
+
+_ENTER = f"""\
+{ROOT}\
 exec 3<"$work/script"
-env -i PATH={SEARCH} HOME=/root LC_ALL=C.UTF-8 chroot "$root" /bin/bash /dev/fd/3 </dev/null
+env -i {ENVIRONMENT} chroot "$root" /bin/bash /dev/fd/3 </dev/null
 tar -c -C "$space/upper" -f "$work/root.tar" .
 tar -c -C "$space/usr-upper" -f "$work/usr.tar" .
 """

@@ -4,12 +4,13 @@ Files are laid out as they are; certificates, keys and kubeconfigs are issued by
 in a root of its own on this machine (`sandbox`). What talks to a cluster or to systemd is left out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from hardway.model import Node
 from hardway.renderers import sandbox
 from hardway.renderers.files import Tree
 from hardway.steps import (
+    Await,
     Certificate,
     Command,
     Directory,
@@ -49,14 +50,17 @@ def render(node: Node, steps: Iterable[Step], start: Tree | None = None) -> Tree
     return sandbox.run(sandbox.machine(node), "".join(lines), start, what=node.name).tree
 
 
-def script(steps: Iterable[Step]) -> Iterator[str]:
-    """bash that carries out the steps that are due, and asks the guard of each afterwards."""
+def script(steps: Iterable[Step], unasked: Container[str] = ()) -> Iterator[str]:
+    """bash that carries out the steps that are due, and asks the guard of each afterwards.
+
+    `unasked`: ids of steps whose guards are content only when other nodes have done their part.
+    """
     for step in steps:
         for primitive in lower(step):
-            yield from _carried_out(primitive)
+            yield from _carried_out(primitive, primitive.step not in unasked)
 
 
-def _carried_out(primitive: Primitive) -> Iterator[str]:
+def _carried_out(primitive: Primitive, asked: bool) -> Iterator[str]:
     match primitive:
         case Write():
             user, group = primitive.owner.split(":")
@@ -70,5 +74,13 @@ def _carried_out(primitive: Primitive) -> Iterator[str]:
             guard = f"(\nset +o pipefail\n{primitive.unless.script.rstrip()}\n) </dev/null >/run/reason 2>/dev/null"
             # The last command of an `||` is no condition: `set -e` counts inside.
             yield f"{guard} || {{\nprintf '%s\\n' {step}\n(\n{primitive.script.rstrip()}\n) </dev/null\n"
+            if not asked:
+                yield "}\n"
+                return
             yield f"{guard} || {{\n"
             yield f"  printf '%s: not content afterwards: %s\\n' {step} \"$(cat /run/reason)\" >&2\n  exit 1\n}}\n}}\n"
+        case Await():
+            yield f"deadline=$((SECONDS + {primitive.limit:.0f}))\n"
+            yield f"until (\nset +o pipefail\n{primitive.check.script.rstrip()}\n) </dev/null >/run/reason 2>/dev/null; do\n"
+            yield f'  [ "$SECONDS" -lt "$deadline" ] || {{ printf \'%s: %s\\n\' {quote(primitive.step)} '
+            yield f'"$(cat /run/reason)" >&2; exit 1; }}\n  sleep {primitive.interval:g}\ndone\n'

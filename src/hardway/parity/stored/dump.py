@@ -1,0 +1,71 @@
+"""Everything that a cluster stores: all objects of all kinds, and the names of all keys in etcd."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardway.model import Cluster, Endpoint
+from hardway.parity.certificates import Surroundings
+from hardway.parity.stored.machines import Living
+from hardway.steps.shell import quote, words
+
+LIMIT = 120
+"""Seconds for the cluster to come to rest."""
+TALK = ("events", "events.events.k8s.io", "componentstatuses")
+"""Kinds that are not read: what components say of themselves, which nobody asks them to."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The cluster at one moment."""
+
+    objects: tuple[dict[str, Any], ...] = field(repr=False)
+    keys: tuple[str, ...]
+    """Of etcd."""
+    around: Surroundings = field(repr=False)
+    """The first master's files, and since when the cluster was made."""
+    certificate_key: str = field(repr=False)
+
+
+def dump(master: Living, cluster: Cluster, around: Surroundings, certificate_key: str) -> Stored:
+    """Read it all on the first master."""
+    kubectl, pki = _kubectl(cluster), f"{cluster.paths.pki}/etcd"
+    left_out = " ".join(f"-e {name}" for name in TALK)
+    text = master.run(
+        f'kinds="$({kubectl} api-resources --verbs=list -o name | grep -vx {left_out} | paste -sd,)"\n'
+        f'{kubectl} get "$kinds" --all-namespaces -o json\n',
+        "read all objects",
+    )
+    certificate = f"{pki}/healthcheck-client"
+    asked = f"etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={certificate}.crt --key={certificate}.key"
+    keys = master.run(f"{asked} get / --prefix --keys-only\n", "read the keys of etcd").decode()
+    return Stored(
+        tuple(json.loads(text)["items"]), tuple(line for line in keys.splitlines() if line), around, certificate_key
+    )
+
+
+def signed(master: Living, cluster: Cluster, tokens: tuple[str, ...]) -> None:
+    """Wait until cluster-info has a signature of every token."""
+    jws = '{{range $key, $_ := .data}}{{$key}}{{"\\n"}}{{end}}'
+    names = words(f"jws-kubeconfig-{token.partition('.')[0]}" for token in tokens)
+    _until(
+        master,
+        f'keys="$({_kubectl(cluster)} -n kube-public get configmap cluster-info -o {quote("go-template=" + jws)})"\n'
+        f'for name in {names}; do grep -qx "$name" <<<"$keys" || exit 1; done\n',
+        "signatures of cluster-info",
+    )
+
+
+def serves(master: Living, cluster: Cluster, endpoint: Endpoint) -> None:
+    """Wait until another master's API server is ready."""
+    _until(master, f"{_kubectl(cluster)} --server={endpoint.url} get --raw /readyz\n", f"readiness of {endpoint.url}")
+
+
+def _until(master: Living, question: str, what: str) -> None:
+    deadline = f"deadline=$((SECONDS + {LIMIT}))\n"
+    late = 'if [ "$SECONDS" -ge "$deadline" ]; then cat /run/said >&2; exit 1; fi'
+    master.run(f"{deadline}until (\n{question}) >/run/said 2>&1; do\n  {late}\n  sleep 0.2\ndone\n", what)
+
+
+def _kubectl(cluster: Cluster) -> str:
+    return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/admin.conf')}"

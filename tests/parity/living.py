@@ -1,0 +1,109 @@
+"""The same cluster made by kubeadm and by our chapters, both alive, once per version and test run."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from hardway.config.load import loads
+from hardway.features import V1BETA3
+from hardway.lab.gobuild import ensure_programs
+from hardway.model import Cluster
+from hardway.parity import documents
+from hardway.parity.documents import Documents
+from hardway.parity.oracle import Oracle
+from hardway.parity.stored.report import both
+from hardway.parity.stored.sides import PROGRAMS, Side
+from hardway.versions import DEFAULT, release
+
+LONG = ("v1.33.13", "v1.34.4", "v1.37.2")
+"""Versions whose binaries the lab builds whole, besides the default one."""
+CONTROLLERS = "bootstrapsigner,tokencleaner,csrsigning,csrapproving"
+"""Those that a join needs; the others would make objects by themselves, such as pods that nobody runs."""
+
+V1BETA3_DOCUMENTS = f"""\
+apiVersion: {V1BETA3}
+kind: InitConfiguration
+nodeRegistration:
+  kubeletExtraArgs: {{node-labels: "tier=first,zone=a"}}
+---
+apiVersion: {V1BETA3}
+kind: JoinConfiguration
+nodeRegistration:
+  kubeletExtraArgs: {{node-labels: zone=b}}
+---
+apiVersion: {V1BETA3}
+kind: ClusterConfiguration
+kubernetesVersion: VERSION
+clusterName: stored
+controlPlaneEndpoint: api.stored.example.com:6443
+networking: {{podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}}
+apiServer:
+  certSANs: [other.example.com]
+  extraArgs: {{profiling: "false"}}
+controllerManager:
+  extraArgs: {{controllers: "{CONTROLLERS}"}}
+"""
+V1BETA4_DOCUMENTS = f"""\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+nodeRegistration:
+  kubeletExtraArgs: [{{name: node-labels, value: "tier=first,zone=a"}}]
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+nodeRegistration:
+  kubeletExtraArgs: [{{name: node-labels, value: zone=b}}]
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: VERSION
+clusterName: stored
+controlPlaneEndpoint: api.stored.example.com:6443
+encryptionAlgorithm: ECDSA-P256
+certificateValidityPeriod: 2160h
+networking: {{podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}}
+apiServer:
+  certSANs: [other.example.com]
+  extraArgs: [{{name: profiling, value: "false"}}]
+controllerManager:
+  extraArgs: [{{name: controllers, value: "{CONTROLLERS}"}}]
+"""
+OTHERS = """\
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+conntrack: {maxPerCore: 0, min: 0}
+---
+apiVersion: hardway.dev/v1alpha1
+kind: Inventory
+baseDomain: example.com
+nodes:
+  - {name: master-1, address: 10.77.0.11, roles: [control-plane]}
+  - {name: master-2, address: 10.77.0.12, roles: [control-plane]}
+  - name: worker-1
+    address: 10.77.0.21
+    roles: [worker]
+    taints: [{key: dedicated, value: batch, effect: NoSchedule}, {key: slow, effect: PreferNoSchedule}]
+"""
+
+
+@dataclass(frozen=True)
+class Living:
+    """Both sides of one version."""
+
+    cluster: Cluster
+    documents: Documents
+    oracle: Oracle
+    ours: Side
+    kubeadm: Side
+
+
+@cache
+def living(version: str = DEFAULT) -> Living:
+    """Made once; binaries are built where the cache has none."""
+    features = release(version).features
+    head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
+    text = head.replace("VERSION", version) + OTHERS
+    found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
+    cluster, given = loads(text), documents.read(text)
+    ours, theirs = both(cluster, given, found)
+    return Living(cluster, given, Oracle(found["kubeadm"], given, cluster), ours, theirs)

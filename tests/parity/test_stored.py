@@ -1,0 +1,149 @@
+"""What kubeadm's own commands leave in a living cluster and on its nodes, and what ours leave: all of it is the same.
+
+`make test` asks the default version, `make test-full` the others whose binaries the lab builds whole.
+"""
+
+import re
+from dataclasses import replace
+
+import pytest
+from living import LONG, Living, living
+
+from hardway.model import Node
+from hardway.parity import documents, objects
+from hardway.parity.compare import compare
+from hardway.parity.normalise import describe
+from hardway.parity.oracle import NOT_SHOWN, Made
+from hardway.parity.report import shared
+from hardway.parity.sealed import ITEM
+from hardway.parity.stored.report import compare_sides, files_in_words
+from hardway.parity.stored.sides import BOOTSTRAP, END_MOMENT, INIT_MOMENT, JOIN_MOMENT
+from hardway.parity.stored.words import JWS, described
+from hardway.renderers.files import Tree
+from hardway.versions import DEFAULT
+
+pytestmark = pytest.mark.parity
+
+VERSIONS = (DEFAULT, *(pytest.param(version, marks=pytest.mark.long) for version in LONG))
+ETC, PKI, KUBELET = "/etc/kubernetes", "/etc/kubernetes/pki", "/var/lib/kubelet"
+FOLDERS = (ETC, KUBELET, "/var/lib/etcd")
+BINDING = "ClusterRoleBinding kubeadm:cluster-admins"
+INFO = "ConfigMap kube-public/cluster-info"
+TO_JOIN = "Secret kube-system/bootstrap-token-(to join)"
+WHILE_JOINING = f"{ETC}/(while it joins)/{BOOTSTRAP}"
+PEMS = {f"{KUBELET}/pki", f"{KUBELET}/pki/kubelet-client-(time).pem", f"{KUBELET}/pki/kubelet-client-current.pem"}
+
+
+@pytest.fixture(params=VERSIONS)
+def both(request: pytest.FixtureRequest) -> Living:
+    """The two clusters of one version."""
+    return living(request.param)
+
+
+def test_nothing_differs_but_what_is_declared(both: Living) -> None:
+    """Every file of every node after `init` and `join`, and every object and key that is stored after each of them."""
+    report = compare_sides(both.cluster, both.ours, both.kubeadm)
+
+    assert [str(difference) for difference in report.undeclared] == []
+    assert [row.item for row in report.rows if not row.chapter] == []
+    assert {row.chapter for row in report.rows} >= {INIT_MOMENT, JOIN_MOMENT, "control-plane-join/etcd"}
+    assert len(report.rows) > 500
+
+
+def test_what_stands_for_the_dry_run_is_what_is_stored(both: Living) -> None:
+    """What the oracle without a cluster takes from kubeadm's source: a binding, an annotation, the sealed files."""
+    stored, node = both.kubeadm.stored[INIT_MOMENT], both.cluster.first_control_plane
+    theirs = described(stored)
+    (binding,) = NOT_SHOWN
+    annotation = "metadata.annotations.kubeadm.alpha.kubernetes.io/cri-socket"
+    local = both.cluster.release.features.node_local_cri_socket
+    sealed = {field: value for field, value in theirs[ITEM].items() if field.startswith("data.")}
+
+    assert theirs[BINDING] == objects.object_fields(binding.value, stored.around)
+    assert theirs[f"Node {node.name}"].get(annotation) == (None if local else f'"{node.registration.cri_socket}"')
+    assert sealed == {f"data.{name.replace('/', '-')}": f"content of {PKI}/{name}" for name in objects.SHARED}
+
+
+def test_every_token_has_signed_cluster_info(both: Living) -> None:
+    """The signatures of both sides are those that the tokens make; kubeadm's one token joins all, ours one each."""
+    for side in (both.ours, both.kubeadm):
+        found = described(side.stored[INIT_MOMENT])
+
+        assert found[INFO][f"data.{JWS}(a token)"] == "signed by it"
+        assert [field for field in found[INFO] if JWS in field] == [f"data.{JWS}(a token)"]
+        assert TO_JOIN in found
+        assert f"{TO_JOIN} (2)" not in found
+
+
+def test_phases_of_init_stand_for_join(both: Living) -> None:
+    """The files that `hardway parity` gets from phases of `init` are those of the real `init` and `join`."""
+    first, cluster = both.cluster.first_control_plane, both.cluster
+    stored = documents.stored(both.documents, both.kubeadm.stored[INIT_MOMENT].objects)
+    master, (worker,) = cluster.joining_control_planes[0], cluster.workers
+    tree = both.kubeadm.files[first.name].tree
+    own, known = made_by_init(tree), shared(cluster, tree)
+    here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS}
+
+    assert beside(both, first, both.oracle.init(own), own) == PEMS
+    assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here | {
+        "/var/lib/etcd",
+        f"{ETC}/manifests/etcd.yaml",
+    }
+    assert beside(both, worker, both.oracle.join_worker(worker, stored), {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
+
+
+def made_by_init(tree: Tree) -> Tree:
+    """What masters share, with its directories, as the first one has it."""
+    names = {f"{PKI}/{name}" for name in objects.SHARED} | {ETC, PKI, f"{PKI}/etcd"}
+    return {path: entry for path, entry in tree.items() if path in names}
+
+
+def beside(both: Living, node: Node, phases: Made, given: Tree) -> set[str]:
+    """What the real command has made besides; what phases have made is the same, but for a kubelet.conf that rotates."""
+    features = both.cluster.release.features
+    around = replace(phases.around, leaves_begin_with_ca=features.leaves_begin_with_ca)
+    alone = describe(phases.tree, around, given, FOLDERS)
+    known = {path for path, entry in both.kubeadm.files[node.name].tree.items() if given.get(path) == entry}
+    words = files_in_words(both.cluster, node, both.kubeadm)
+    whole = {path: fields for path, fields in words.items() if path not in known}
+    rotated = {f"{ETC}/kubelet.conf"} if node == both.cluster.first_control_plane else set()
+
+    assert len(alone) > 2
+    assert [
+        str(difference)
+        for difference in compare(whole, alone)
+        if difference.item in alone and difference.item not in rotated
+    ] == []
+    return whole.keys() - alone.keys()
+
+
+def test_a_joined_member_knows_the_others(both: Living) -> None:
+    """The manifest of etcd on the second master names both members, in an order by lot, and an existing cluster."""
+    first, second = both.cluster.control_planes
+    members = {f"{node.name}=https://{node.address}:2380" for node in (first, second)}
+    for side in (both.ours, both.kubeadm):
+        text = side.files[second.name].tree[f"{ETC}/manifests/etcd.yaml"].content.decode()
+
+        named = re.search(r"--initial-cluster=(\S+)\n", text)
+
+        assert named
+        assert set(named[1].split(",")) == members
+        assert "--initial-cluster-state=existing\n" in text
+
+
+def test_only_tokens_go_at_the_end(both: Living) -> None:
+    """When all have joined our tokens and their signatures are gone, and nothing else has changed."""
+    before, after = (described(both.ours.stored[moment]) for moment in (JOIN_MOMENT, END_MOMENT))
+    changed = {(difference.item, difference.field) for difference in compare(after, before)}
+
+    assert changed == {(TO_JOIN, "item"), (INFO, f"data.{JWS}(a token)")}
+
+
+def test_the_taints_of_a_worker_come_with_its_kubelet(both: Living) -> None:
+    """kubeadm hands them to the kubelet as a flag, and so do we; the Node is registered with them."""
+    (worker,) = both.cluster.workers
+    for side in (both.ours, both.kubeadm):
+        text = side.files[worker.name].tree[f"{KUBELET}/kubeadm-flags.env"].content.decode()
+
+        assert "--register-with-taints=dedicated=batch:NoSchedule,slow:PreferNoSchedule" in text
+        assert described(side.stored[JOIN_MOMENT])[f"Node {worker.name}"]["spec.taints[0].key"] == '"dedicated"'
