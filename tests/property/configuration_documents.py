@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from hardway.config import kube_proxy, kubelet
-from hardway.config.go import Field, Struct
+from hardway.gotypes.structs import Field, Struct
 from hardway.versions import DEFAULT, release
 
 FEATURES = release(DEFAULT).features

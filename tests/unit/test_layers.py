@@ -18,9 +18,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("chapters",),
     ("steps",),
     ("pki",),
+    ("patches",),
     ("model",),
     ("versions",),
     ("features",),
+    ("gotypes",),
     ("errors",),
 )
 """Highest first. Neighbours in one tuple do not know each other."""
@@ -36,7 +38,7 @@ NOT_BELOW_THE_ENGINE = {
     "time",
     "asyncio",
 }
-PURE = ("chapters", "steps", "model", "workflows", "operations")
+PURE = ("chapters", "steps", "patches", "model", "gotypes", "workflows", "operations")
 IMPURE_MODULES = {"hardway.pki.sign"}
 
 

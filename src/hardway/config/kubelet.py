@@ -6,9 +6,9 @@ Fields: k8s.io/kubelet `config/v1beta1/types.go`, those of all minors. Defaults:
 from collections.abc import Mapping
 from typing import Any
 
-from hardway.config.go import Struct, marshal, struct
 from hardway.config.shared_fields import LOGGING, TRACING, logging, without
 from hardway.features import Features
+from hardway.gotypes.structs import Struct, marshal, struct
 from hardway.model import Networking
 from hardway.versions import RELEASES
 

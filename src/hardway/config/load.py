@@ -10,7 +10,6 @@ from hardway.config import (
     attachments,
     balancers,
     conflicts,
-    go,
     kube_proxy,
     kubelet,
     machines,
@@ -21,13 +20,13 @@ from hardway.config import (
 from hardway.config import kubeadm as api
 from hardway.config.derive import derive
 from hardway.config.document import MAX_BYTES, SourceDocument, parse
-from hardway.config.durations import nanoseconds
-from hardway.config.go import did_you_mean
 from hardway.config.inventory import API_VERSION, Inventory
 from hardway.config.mirror import validate
 from hardway.config.problems import InvalidConfiguration, Problem
 from hardway.config.sources import Sources
 from hardway.features import Features
+from hardway.gotypes.durations import nanoseconds
+from hardway.gotypes.structs import did_you_mean, wrong
 from hardway.model import Cluster
 from hardway.versions import Release
 
@@ -122,7 +121,7 @@ def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem
             yield version
         elif document.kind in COMPONENTS:
             sources.documents[document.kind] = document
-            for path, message, hint in go.wrong(COMPONENTS[document.kind][1](features), document.value):
+            for path, message, hint in wrong(COMPONENTS[document.kind][1](features), document.value):
                 yield document.problem(path, message, hint)
         elif document.kind in MIRRORS:
             sources.documents[document.kind] = document

@@ -3,12 +3,12 @@
 import ipaddress
 
 from hardway.config import kubeadm as api
-from hardway.config.durations import seconds
 from hardway.config.flags import Flags
 from hardway.config.inventory import NodeEntry
 from hardway.config.machines import POD_PREFIX
 from hardway.config.sources import Sources
 from hardway.features import V1BETA3
+from hardway.gotypes.durations import seconds
 from hardway.model import Args, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.versions import release
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from hardway.config.durations import go_duration, nanoseconds
-from hardway.config.quantities import canonical
+from hardway.gotypes.durations import go_duration, nanoseconds
+from hardway.gotypes.quantities import canonical
 
 Path = tuple[str | int, ...]
 
