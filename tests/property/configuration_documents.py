@@ -4,8 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hardway.config import kube_proxy, kubelet
+from hardway.config import kube_proxy
 from hardway.gotypes.structs import Field, Struct
+from hardway.kinds import kubelet
 from hardway.versions import DEFAULT, release
 
 FEATURES = release(DEFAULT).features

@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("pki",),
     ("patches",),
     ("model",),
+    ("kinds",),
     ("versions",),
     ("features",),
     ("gotypes",),
@@ -38,7 +39,7 @@ NOT_BELOW_THE_ENGINE = {
     "time",
     "asyncio",
 }
-PURE = ("chapters", "steps", "patches", "model", "gotypes", "workflows", "operations")
+PURE = ("chapters", "steps", "patches", "model", "kinds", "gotypes", "workflows", "operations")
 IMPURE_MODULES = {"hardway.pki.sign"}
 
 

@@ -11,9 +11,9 @@ from hardway.config import (
     balancers,
     conflicts,
     kube_proxy,
-    kubelet,
     machines,
     networks,
+    patches,
     rules,
     supply,
 )
@@ -27,6 +27,7 @@ from hardway.config.sources import Sources
 from hardway.features import Features
 from hardway.gotypes.durations import nanoseconds
 from hardway.gotypes.structs import did_you_mean, wrong
+from hardway.kinds import kubelet
 from hardway.model import Cluster
 from hardway.versions import Release
 
@@ -80,14 +81,19 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
             supply.problems,
             rules.problems,
             conflicts.problems,
+            patches.given,
             _durations,
         ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
-    if problems:
-        ordered = tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
-        raise InvalidConfiguration("", file=file, problems=ordered, lines=tuple(text.splitlines()))
-    return derive(sources)
+        problems += patches.read(sources, folder)
+    cluster = None if problems else derive(sources)
+    if cluster is not None:
+        problems += patches.unfit(sources, cluster)
+        if not problems:
+            return cluster
+    ordered = tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
+    raise InvalidConfiguration("", file=file, problems=ordered, lines=tuple(text.splitlines()))
 
 
 def _sort_out(documents: list[SourceDocument]) -> Iterator[Problem]:
