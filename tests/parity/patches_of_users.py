@@ -1,5 +1,6 @@
 """Patches as people write them, and such as they should not: of all three types, for every target."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -248,3 +249,94 @@ FILES: Strategy = st.tuples(st.sampled_from(TARGETS), st.sampled_from((*KINDS, "
     lambda chosen: st.tuples(st.just(chosen[0]), st.just(chosen[1]), values(*chosen))
 )
 """Target, type and documents of a file."""
+
+USUAL = {
+    "kube-apiserver.yaml": """\
+# more room
+spec:
+  containers:
+  - name: kube-apiserver
+    resources:
+      requests: {cpu: 0.5, memory: 1024Mi}
+      limits: {memory: 4Gi}
+    env: [{name: GOGC, value: "80"}]
+""",
+    "kube-apiserver1+json.yaml": """\
+- op: add
+  path: /spec/containers/0/command/-
+  value: --audit-log-maxage=7
+- {op: replace, path: /spec/containers/0/livenessProbe/timeoutSeconds, value: 30}
+- {op: test, path: /metadata/labels/component, value: kube-apiserver}
+""",
+    "kube-apiserver2+merge.json": '{"metadata": {"annotations": {"a.example.com/b": "c"}}, "spec": {"priority": null}}',
+    "kube-apiserver-volume+strategic.yaml": """\
+spec:
+  containers:
+  - name: kube-apiserver
+    volumeMounts:
+    - {name: extra, mountPath: /extra, readOnly: true}
+    - {mountPath: /usr/share/ca-certificates, $patch: delete}
+  volumes:
+  - name: extra
+    hostPath: {path: /extra, type: ""}
+---
+spec:
+  hostAliases: [{ip: 192.0.2.1, hostnames: [id.example.com]}]
+""",
+    "kube-controller-manager.json": '{"spec": {"terminationGracePeriodSeconds": 60, "securityContext": {"runAsGroup": 0}}}',
+    "kube-controller-manager+json.json": '[{"op": "remove", "path": "/spec/containers/0/startupProbe"}]',
+    "kube-scheduler+merge.yaml": "spec: {dnsPolicy: ClusterFirstWithHostNet, nodeSelector: {a: b}}\n",
+    "kube-scheduler0.yaml": """\
+metadata: {labels: {tier: null, team: infra}}
+spec:
+  containers:
+  - {name: kube-scheduler, resources: {$patch: replace, limits: {cpu: 1}}}
+  - {name: side, image: registry.example.com/side:1}
+""",
+    "etcd.yaml": """\
+spec:
+  containers:
+  - name: etcd
+    resources: {requests: {memory: 2048Mi, cpu: 1000m}}
+    livenessProbe: {initialDelaySeconds: 30, successThreshold: 1}
+""",
+    "etcd-flags+json.json": '[{"op": "add", "path": "/spec/containers/0/command/-", "value": "--quota-backend-bytes=8589934592"}]',
+    "kubeletconfiguration.yaml": "maxPods: 64\nevictionHard: {nodefs.available: 7%}\nclusterDNS: [10.96.0.54]\n",
+    "kubeletconfiguration1+merge.yaml": "cgroupDriver: null\nlogging: {format: json}\n",
+    "kubeletconfiguration2+json.yaml": "[{op: add, path: /featureGates, value: {B: false}}]\n",
+    "corednsdeployment.yaml": """\
+spec:
+  replicas: 3
+  template:
+    spec:
+      containers:
+      - name: coredns
+        resources: {limits: {memory: 512Mi}}
+      tolerations: [{operator: Exists}]
+""",
+    "corednsdeployment+merge.yaml": "spec: {strategy: {rollingUpdate: {maxUnavailable: 25%}}, template: {spec: {affinity: null}}}\n",
+    "corednsdeployment1+json.yaml": "[{op: replace, path: /spec/template/spec/containers/0/imagePullPolicy, value: Always}]\n",
+    "kubeproxydaemonset.yaml": """\
+spec:
+  updateStrategy: {rollingUpdate: {maxUnavailable: 2}}
+  template:
+    spec:
+      containers: [{name: kube-proxy, resources: {requests: {cpu: 100m}}, env: [{name: A, value: b}]}]
+""",
+    "kubeproxydaemonset+json.json": '[{"op": "remove", "path": "/spec/template/spec/nodeSelector"}]',
+    "unknown.yaml": "a: b\n",
+    "below/kube-scheduler+merge.json": '{"metadata": {"annotations": {"below": "yes"}}}',
+    "etcd.json": "",
+}
+"""Files as people have them; which of them are read depends on the minor."""
+
+NAMED: Strategy = FILES.map(
+    lambda drawn: {f"{drawn[0]}9+{drawn[1]}.json": "\n---\n".join(json.dumps(value) for value in drawn[2])}
+)
+DIRECTORIES: Strategy = st.tuples(
+    st.lists(st.sampled_from(sorted(USUAL)), min_size=1, max_size=5, unique=True).map(
+        lambda names: {name: USUAL[name] for name in names}
+    ),
+    st.integers(0, 5).flatmap(lambda dice: NAMED if dice == 0 else st.just({})),
+).map(lambda parts: parts[0] | parts[1])
+"""Name below the directory to content; now and then with a file that not everybody would write."""
