@@ -83,7 +83,7 @@ def _by_operations(value: Any, operations: Any) -> Any:
         try:
             value = jsonpatch.apply_patch(value, [_as_add(value, operation)])
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as reason:
-            raise Unfit(f"{_shown(operation)}: {reason}") from None
+            raise Unfit(f"{_shown(operation)}: {_reason(reason)}") from None
     return value
 
 
@@ -102,6 +102,12 @@ def _shown(operation: Any) -> str:
     if not isinstance(operation, dict):
         return "an operation"
     return f"{operation.get('op')} {operation.get('path')}"
+
+
+def _reason(error: Exception) -> str:
+    """What the library says; of a member that is missing it says only the name."""
+    text = str(error)
+    return f"{text} is not there" if text.startswith("'") and text.endswith("'") else text
 
 
 def _over(value: Any, patch: Any) -> Any:
