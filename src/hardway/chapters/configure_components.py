@@ -197,11 +197,13 @@ def _user_files(cluster: Cluster, node: Node) -> Iterator[Step]:
             f"configure-components/directory{path}", str(PurePosixPath(path).parent), "a file goes there"
         )
         secret = any(mark in content for mark in SECRET_MARKS)
+        # A patch may hold what a manifest may: flags and variables with passwords.
+        closed = secret or path in dict(node.patches.files)
         yield File(
             f"configure-components/files{path}",
             path,
             content,
-            0o600 if secret else 0o644,
+            0o600 if closed else 0o644,
             secret=secret,
             why="the inventory brings it",
         )

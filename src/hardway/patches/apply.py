@@ -77,7 +77,9 @@ def _by_operations(value: Any, operations: Any) -> Any:
     """RFC 6902, with what kubeadm's library allows beyond it: replacing a member of a map that is not there."""
     if operations is None:
         return value
-    for operation in operations if isinstance(operations, list) else [operations]:
+    if not isinstance(operations, list):
+        raise Unfit("it is no list of operations")
+    for operation in operations:
         if isinstance(operation, dict) and operation.get("path") == "":
             raise Unfit("an operation on the whole document leaves nothing of it")
         try:
