@@ -1,17 +1,17 @@
-"""Many patches tried at once: what the real kubeadm makes of each, in one root of its own, and what we make of it."""
+"""Many directories of patches tried at once: what the real kubeadm makes of each, in one root of its own, and what we do."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hardway.chapters import control_plane, etcd, kubelet_start
-from hardway.config import loads
-from hardway.errors import UsageError
+from hardway.config import InvalidConfiguration, loads
 from hardway.lab.gobuild import ensure_kubernetes
-from hardway.model import Cluster, Patch, Patches, freeze
+from hardway.model import Cluster
 from hardway.parity import documents
 from hardway.parity.oracle import CONFIG
 from hardway.renderers import sandbox
@@ -30,10 +30,12 @@ PHASES = {
     "kubeletconfiguration": ("kubelet-start", "/var/lib/kubelet/config.yaml"),
 }
 """Target to kubeadm's phase, and the file that it writes."""
-
-NOW = "/patches/now"
-
+NOW = "/patches"
 TEXT = """\
+apiVersion: API
+kind: InitConfiguration
+patches: {directory: /patches}
+---
 apiVersion: API
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
@@ -49,72 +51,106 @@ staticPodURLHeader: {a: [b]}
 apiVersion: hardway.dev/v1alpha1
 kind: Inventory
 baseDomain: example.com
+patches: {/patches: patches}
 nodes:
   - {name: master-1, address: 10.0.0.11, roles: [control-plane]}
 """
+STRICTER = re.compile(
+    r"unknown field `"
+    r"|: must be "
+    r"|what comes out is no "
+    r"|an operation on the whole document"
+    r"|(copy|move) \S+: '.*' is not there$"
+    r"|`.*` stands twice"
+)
+"""What only we refuse: fields that kubeadm passes over or that stop the kubelet, and members that do not exist."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One file of patches for one target."""
+    """A directory of patches, and the target that is looked at."""
 
     target: str
-    kind: str
-    values: Sequence[Any]
+    files: Mapping[str, str]
 
 
-@cache
-def cluster_of(version: str) -> Cluster:
-    """A small cluster of this version."""
-    api = release(version).features.config_apis[-1]
-    return loads(text_of(version, api))
+@dataclass(frozen=True)
+class Outcome:
+    """The file that was written, None where it was refused, and what was said."""
+
+    text: str | None
+    said: str
 
 
-def text_of(version: str, api: str) -> str:
-    """Its cluster.yaml."""
-    return TEXT.replace("API", api, 1).replace("VERSION", version)
+def one_file(target: str, kind: str, values: Sequence[Any]) -> Trial:
+    """A single file of some documents in JSON."""
+    return Trial(target, {f"{target}+{kind}.json": "\n---\n".join(json.dumps(value) for value in values)})
 
 
-def kubeadms(version: str, trials: Sequence[Trial]) -> list[tuple[str | None, str]]:
-    """For each the file that kubeadm writes, None where it refuses; and what it says."""
-    cluster = cluster_of(version)
-    node = cluster.first_control_plane
-    api = release(version).features.config_apis[-1]
-    init = {"apiVersion": api, "kind": "InitConfiguration", "patches": {"directory": NOW}}
-    given = [*documents.read(text_of(version, api)), init]
-    start: dict[str, Entry] = {CONFIG: file(documents.for_init(given, node).encode(), 0o600)}
+def text_of(version: str) -> str:
+    """The cluster.yaml of all trials, in the newest API version of a release."""
+    return TEXT.replace("API", release(version).features.config_apis[-1]).replace("VERSION", version)
+
+
+def _cluster(version: str) -> Cluster:
+    """Without patches."""
+    return loads(
+        text_of(version).replace("patches: {/patches: patches}\n", "").replace("patches: {directory: /patches}\n", "")
+    )
+
+
+def kubeadms(version: str, trials: Sequence[Trial]) -> list[Outcome]:
+    """What the real kubeadm of the version makes of each."""
+    node = _cluster(version).first_control_plane
+    start: dict[str, Entry] = {
+        CONFIG: file(documents.for_init(documents.read(text_of(version)), node).encode(), 0o600)
+    }
     script = "set +e\nmkdir /tried\n"
     for number, trial in enumerate(trials):
-        name = f"/patches/{number}/{trial.target}+{trial.kind}.json"
-        start[name] = file("\n---\n".join(json.dumps(value) for value in trial.values).encode())
+        for name, text in trial.files.items():
+            start[f"/trials/{number}/{name}"] = file(text.encode())
         phase, path = PHASES[trial.target]
         script += (
-            f"rm -rf {NOW}\nmv /patches/{number} {NOW}\n"
+            f"rm -rf {NOW}\nmv /trials/{number} {NOW}\n"
             f"kubeadm init phase {phase} --config {CONFIG} >/tried/{number}.said 2>&1 && mv {path} /tried/{number}.yaml\n"
         )
     program = ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
-    done = sandbox.run(sandbox.machine(node, {"kubeadm": Path(program)}), f"{script}true\n", start, limit=1800)
+    done = sandbox.run(sandbox.machine(node, {"kubeadm": program}), f"{script}true\n", start, limit=1800)
+    written = (done.tree.get(f"/tried/{number}.yaml") for number in range(len(trials)))
+    return [
+        Outcome(entry and entry.content.decode(), done.tree[f"/tried/{number}.said"].content.decode())
+        for number, entry in enumerate(written)
+    ]
+
+
+def ours(version: str, trial: Trial) -> Outcome:
+    """What we make of it."""
+    with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
+        for name, text in trial.files.items():
+            path = Path(folder) / "patches" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        try:
+            cluster = loads(text_of(version), folder=Path(folder))
+        except InvalidConfiguration as refused:
+            return Outcome(None, "\n".join(problem.message for problem in refused.problems))
+    node = cluster.first_control_plane
+    match trial.target:
+        case "etcd":
+            value = etcd.manifest(cluster, node, f"{node.name}={etcd.peer_url(node)}")
+        case "kubeletconfiguration":
+            value = kubelet_start.written_configuration(cluster, node)
+        case target:
+            value = control_plane.manifest(cluster, node, target.removeprefix("kube-"))
+    return Outcome(dump_go(value), "")
+
+
+def differences(version: str, trials: Sequence[Trial]) -> list[str]:
+    """Trials whose two outcomes do not agree, in words; where only we refuse there has to be a known reason."""
     found = []
-    for number in range(len(trials)):
-        entry = done.tree.get(f"/tried/{number}.yaml")
-        found.append((entry.content.decode() if entry else None, done.tree[f"/tried/{number}.said"].content.decode()))
+    for trial, theirs in zip(trials, kubeadms(version, trials), strict=True):
+        mine = ours(version, trial)
+        if mine.text == theirs.text or (mine.text is None and STRICTER.search(mine.said)):
+            continue
+        found.append(f"{trial}\nhardway: {mine.text or mine.said}\nkubeadm: {theirs.text or theirs.said}")
     return found
-
-
-def ours(version: str, trial: Trial) -> tuple[str | None, str]:
-    """The file that we write, or None and the reason."""
-    cluster = cluster_of(version)
-    patches = tuple(Patch(trial.target, trial.kind, freeze(value), "file") for value in trial.values)
-    node = replace(cluster.first_control_plane, patches=Patches("/patches", (), patches))
-    cluster = replace(cluster, nodes=(node,))
-    try:
-        match trial.target:
-            case "etcd":
-                value = etcd.manifest(cluster, node, f"{node.name}={etcd.peer_url(node)}")
-            case "kubeletconfiguration":
-                value = kubelet_start.written_configuration(cluster, node)
-            case target:
-                value = control_plane.manifest(cluster, node, target.removeprefix("kube-"))
-        return dump_go(value), ""
-    except UsageError as error:
-        return None, error.what
