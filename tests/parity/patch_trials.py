@@ -62,6 +62,8 @@ STRICTER = re.compile(
     r"|an operation on the whole document"
     r"|(copy|move) \S+: '.*' is not there$"
     r"|`.*` stands twice"
+    r"|'-\d+' is not a valid sequence index"
+    r"|does not contain a 'value' member"
 )
 """What only we refuse: fields that kubeadm passes over or that stop the kubelet, and members that do not exist."""
 

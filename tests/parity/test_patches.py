@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from patch_trials import STRICTER, Trial, differences, kubeadms, one_file, ours
 from patches_of_users import FILES, USUAL
 
+from hardway.kinds import pods
 from hardway.lab.gobuild import ensure_kubernetes
 from hardway.parity.report import compare_cluster
 from hardway.patches.names import KINDS, parse
 from hardway.versions import DEFAULT, RELEASES, release
+from property.configuration_documents import document
 
 pytestmark = pytest.mark.parity
 
@@ -92,6 +94,18 @@ def test_random_patches(version: str, trials: list[tuple[str, str, list[object]]
     assert differences(version, [one_file(*drawn) for drawn in trials]) == []
 
 
+@pytest.mark.parametrize("version", ASKED)
+@settings(max_examples=2, deadline=None)
+@given(data=st.data())
+def test_every_field_is_written_as_go_writes_it(version: str, data: st.DataObject) -> None:
+    """Random values of all types that a Pod consists of: what is left out, what is null, and how quantities look."""
+    spec = document(pods.types(release(version).features)["PodSpec"])
+    kinds = st.sampled_from(["merge", "merge", "strategic"])
+    drawn = data.draw(st.lists(st.tuples(kinds, spec), min_size=15, max_size=20))
+
+    assert differences(version, [one_file("kube-scheduler", kind, [{"spec": value}]) for kind, value in drawn]) == []
+
+
 def test_what_only_we_refuse_is_told() -> None:
     """Each reason to be stricter is one that kubeadm does not see: it writes the file."""
     field = {"spec": {"containers": [{"name": "etcd", "imagePullPolice": "Always"}]}}
@@ -101,6 +115,9 @@ def test_what_only_we_refuse_is_told() -> None:
         one_file("kubeletconfiguration", "merge", [{"maxPods": "many"}]),
         one_file("kubeletconfiguration", "merge", [{"kind": "Other"}]),
         one_file("etcd", "json", [[{"op": "copy", "from": "/metadata/nothing", "path": "/spec/dnsPolicy"}]]),
+        one_file("etcd", "json", [[{"op": "remove", "path": "/spec/volumes/-1"}]]),
+        one_file("etcd", "json", [[{"op": "add", "path": "/spec/dnsPolicy"}]]),
+        one_file("etcd", "json", [[{"op": "replace", "path": "", "value": {"apiVersion": "v1", "kind": "Pod"}}]]),
         Trial("etcd", {"etcd.yaml": "metadata: {labels: {a: b}}\nmetadata: {labels: {c: d}}\n"}),
     ]
     for trial, theirs in zip(trials, kubeadms(DEFAULT, trials), strict=True):
