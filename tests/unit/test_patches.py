@@ -196,6 +196,7 @@ def test_mistakes_of_several_files_are_told_at_once(beside: Callable[..., Cluste
     ("change", "said"),
     [
         (("mine}", "other}"), "`other` is no directory beside this file"),
+        (("mine}", ".}"), "`.` holds this file itself"),
         (("/etc/kubernetes/patches: mine", "/srv/patches: mine"), "neither InitConfiguration nor JoinConfiguration has"),
         (("patches: {/etc/kubernetes/patches: mine}\n", ""), "nothing brings patches to `/etc/kubernetes/patches`"),
         (("patches: {directory: /etc/kubernetes/patches}", "patches: {folder: a}"), "unknown field `folder`"),
@@ -219,6 +220,16 @@ def test_the_inventory_s_files_may_be_patches(beside: Callable[..., Cluster]) ->
         laid = {s.path: s.content for s in CONFIGURE_COMPONENTS.steps(cluster, node) if isinstance(s, File)}
         assert laid[f"{DIRECTORY}/kubeletconfiguration.yaml"] == "maxPods: 7\n"
         assert ("/etc/other" in laid) == node.is_control_plane
+
+
+def test_equal_files_give_an_equal_cluster(beside: Callable[..., Cluster]) -> None:
+    """Nodes with patches can be compared, and stand in sets."""
+    files = {"mine/etcd.yaml": "metadata: {labels: {a: b}}"}
+    one, other = beside(files), beside(files)
+
+    assert one == other
+    assert len({*one.nodes, *other.nodes}) == 3
+    assert beside({"mine/etcd.yaml": "metadata: {labels: {a: c}}"}) != one
 
 
 def test_who_joins_may_have_other_patches(beside: Callable[..., Cluster]) -> None:

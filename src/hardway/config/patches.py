@@ -73,6 +73,9 @@ def _beside(
     if not (folder / name).is_dir():
         yield about.problem(place, f"`{name}` is no directory beside this file")
         return
+    if folder.resolve().is_relative_to((folder / name).resolve()):
+        yield about.problem(place, f"`{name}` holds this file itself", "give patches a directory of their own")
+        return
     for path in sorted((folder / name).rglob("*")):
         if path.is_file() and path.suffix[1:] in names.EXTENSIONS:
             below = path.relative_to(folder / name).as_posix()
