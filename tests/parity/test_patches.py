@@ -64,6 +64,47 @@ WRITTEN = [
 """How files are named, ordered, split and read."""
 
 
+def reordered(order: str, items: str) -> Trial:
+    """Volumes of the API server in an order that is said (`-`: none is), new ones and, with a dash, deleted ones among them."""
+    names = {
+        "c": "ca-certs",
+        "k": "k8s-certs",
+        "l": "usr-local-share-ca-certificates",
+        "s": "usr-share-ca-certificates",
+    }
+    volumes = [
+        {"name": names[word[1:]], "$patch": "delete"}
+        if word.startswith("-")
+        else {"name": names.get(word, word), "hostPath": {"path": f"/{word}"}}
+        for word in items.split()
+    ]
+    said = {} if order == "-" else {"$setElementOrder/volumes": [{"name": names.get(w, w)} for w in order.split()]}
+    return one_file("kube-apiserver", "strategic", [{"spec": {"volumes": volumes, **said}}])
+
+
+REORDERED = [
+    reordered("-", "x s y c"),
+    reordered("-", "s x k -c"),
+    reordered("-", "x -c -k y z"),
+    reordered("s x c", "s x"),
+    reordered("x s", "x s -c"),
+    reordered("x y z k", "x y z -c"),
+    reordered("x y", "x -s -k y"),
+    reordered("z l y x s", "z l y x s -c"),
+    reordered("c k", "-c"),
+    reordered("", "x k"),
+    reordered("", "x -c y s -k"),
+    reordered("s k", "k s"),
+]
+"""As Go orders merged lists, with what it takes for the list as it was."""
+
+
+@pytest.mark.parametrize("version", ASKED)
+def test_merged_lists_come_in_kubeadm_s_order(version: str) -> None:
+    """New items, old ones and deleted ones, with $setElementOrder and without."""
+    assert differences(version, REORDERED) == []
+
+
 @pytest.mark.parametrize("version", ASKED)
 def test_every_target_and_type(version: str) -> None:
     """Each static pod and the kubelet's configuration, by each of the three types: the same file, and another one than unpatched."""

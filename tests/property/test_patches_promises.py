@@ -10,7 +10,8 @@ from hardway.kinds import pods
 from hardway.model import Node, Patch, Patches, Role, freeze, freeze_document, thaw
 from hardway.patches.apply import patched
 from hardway.patches.order import in_order
-from hardway.patches.strategic import Kind, merge
+from hardway.patches.schema import Kind
+from hardway.patches.strategic import merge
 from hardway.versions import release
 
 FEATURES = release("v1.30.4").features

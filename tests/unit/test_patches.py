@@ -15,7 +15,8 @@ from hardway.gotypes.structs import marshal, wrong
 from hardway.kinds import pods
 from hardway.model import Cluster, thaw
 from hardway.patches.names import parse
-from hardway.patches.strategic import Kind, Unfit, merge
+from hardway.patches.schema import Kind, Unfit
+from hardway.patches.strategic import merge
 from hardway.steps import Command, File, StaticPod
 from hardway.versions import RELEASES, release
 

@@ -15,7 +15,8 @@ from hardway.features import Features
 from hardway.gotypes.structs import Path, marshal, wrong
 from hardway.kinds import kubelet, pods
 from hardway.model import Document, Node, Patch, freeze_document, thaw
-from hardway.patches.strategic import Kind, Unfit, merge, without_nothing
+from hardway.patches.schema import Kind, Unfit
+from hardway.patches.strategic import merge, without_nothing
 
 KUBELET, COREDNS, KUBE_PROXY = "kubeletconfiguration", "corednsdeployment", "kubeproxydaemonset"
 KINDS = {KUBELET: "KubeletConfiguration", COREDNS: "Deployment", KUBE_PROXY: "DaemonSet"}

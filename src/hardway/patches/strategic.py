@@ -6,51 +6,16 @@ KubeletConfiguration, have lists that are replaced as a whole.
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
-from hardway.gotypes.structs import Struct
 from hardway.kinds.pods import MERGED
 from hardway.patches.order import in_order
+from hardway.patches.schema import Kind, Unfit
 
 DIRECTIVE, RETAIN = "$patch", "$retainKeys"
 DELETE, ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
 
 Map = dict[str, Any]
-
-
-class Unfit(ValueError):
-    """The patch cannot be applied; the text says why."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A type of Go's: its name, and its fields where it is a struct."""
-
-    name: str
-    table: Struct | None
-
-    def of_map(self, field: str) -> "Kind":
-        """Type of a field that holds a map."""
-        return self._kind(self._type(field))
-
-    def of_items(self, field: str) -> "Kind":
-        """Type of the items of a field that holds a list."""
-        text = self._type(field)
-        if not text.startswith("["):
-            raise Unfit(f"`{field}` of {self.name} is no list")
-        return self._kind(text[1:-1])
-
-    def _type(self, field: str) -> str:
-        if self.table is None:
-            raise Unfit(f"`{field}` lies in a map without fields of its own ({self.name})")
-        if field not in self.table.fields:
-            raise Unfit(f"{self.name} has no field `{field}`")
-        return self.table.fields[field].type
-
-    def _kind(self, text: str) -> "Kind":
-        assert self.table is not None
-        return Kind(text, self.table.inner.get(text))
 
 
 def merge(original: Mapping[str, Any], patch: Any, kind: Kind) -> Map:
@@ -210,20 +175,33 @@ def _merge_in_order(original: Map, patch: Map, name: str, order: Any, kind: Kind
         _same_order([item for item in wanted if not (isinstance(item, dict) and DIRECTIVE in item)], order, key)
     if there is None and wanted is None:
         return
+    patch.pop(name, None)
+    before = there or []
     if there is None:
         merged = _without_directives(wanted)
     elif wanted is None:
         merged = there
     else:
-        merged = _merge_field(there, patch.pop(name), kind, name)
-    patch.pop(name, None)
+        before = _remembered(there, wanted, key)
+        merged = _merge_field(there, wanted, kind, name)
     if not there and not wanted:
         raise Unfit(f"`{name}` is empty, and {ORDER}{name} has nothing to order")
     if _same_type([*(there or []), *(wanted or [])]) and not key:
         raise Unfit(f"lists of {items.name} have no order of their own")
     for item in (*merged, *order, *(there or [])) if key else ():
         _key(item, key)
-    original[name] = in_order(merged, order, order, there or [], key)
+    original[name] = in_order(merged, order, order, before, key)
+
+
+def _remembered(there: list[Any], wanted: list[Any], key: str) -> list[Any]:
+    """What Go takes for the list as it was: new items have moved into the places of as many that were deleted."""
+    if not key or not all(isinstance(item, dict) for item in wanted):
+        return there
+    gone = [item.get(key) for item in wanted if item.get(DIRECTIVE) == "delete"]
+    kept = [item for item in there if item.get(key) not in gone]
+    names = [item.get(key) for item in kept]
+    new = [item for item in wanted if DIRECTIVE not in item and item.get(key) not in names]
+    return [*kept, *new[: len(there) - len(kept)]]
 
 
 def _same_order(wanted: list[Any], order: list[Any], key: str) -> None:
