@@ -1,19 +1,21 @@
 """kubeadm's patches: names of files, what is read, what the three types do, and where the result goes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hardway.chapters import control_plane, etcd, kubelet_start
+from hardway.chapters import addons_coredns, control_plane, etcd, kubelet_start
 from hardway.chapters.configure_components import CONFIGURE_COMPONENTS
 from hardway.chapters.etcd_join import ETCD_JOIN
 from hardway.config import InvalidConfiguration, loads
 from hardway.config.advice import advice
+from hardway.errors import UsageError
 from hardway.gotypes.structs import marshal, wrong
 from hardway.kinds import pods
-from hardway.model import Cluster, thaw
+from hardway.model import Cluster, Patch, Patches, freeze, thaw
 from hardway.patches.names import parse
 from hardway.patches.schema import Kind, Unfit
 from hardway.patches.strategic import merge
@@ -102,6 +104,24 @@ def test_a_type_that_is_none(name: str) -> None:
     assert "json, merge, strategic" in parse(name, release("v1.30.4").features.patch_targets).wrong
 
 
+def test_an_add_on_stays_the_object_that_it_is() -> None:
+    """A patch may change all of CoreDNS but what it is called."""
+    text = TEXT.split("---\n", 2)[2].replace("v1.30.4", "v1.34.4").replace("v1beta3", "v1beta4")
+    cluster = loads(text.replace("patches: {/etc/kubernetes/patches: mine}\n", ""))
+    for value, fits in (({"metadata": {"name": "other"}}, False), ({"spec": {"replicas": 5}}, True)):
+        patch = Patch("corednsdeployment", "merge", freeze(value), "f")
+        node = replace(cluster.nodes[0], patches=Patches("/p", (), (patch,)))
+        if fits:
+            own = addons_coredns.own_objects(cluster, node)[1]
+            assert [thaw(one)["spec"]["replicas"] for one in (own, addons_coredns.objects(cluster, node)[3])] == [
+                5,
+                5,
+            ]
+        else:
+            with pytest.raises(UsageError, match="another object"):
+                addons_coredns.objects(cluster, node)
+
+
 def test_targets_of_minors() -> None:
     """CoreDNS came with 1.31, kube-proxy with 1.37."""
     found = {r.minor: r.features.patch_targets for r in RELEASES}
@@ -173,6 +193,9 @@ def test_files_are_read_in_kubeadm_s_order(beside: Callable[..., Cluster]) -> No
         ({"mine/etcd+json.yaml": "{op: remove, path: /spec}"}, "the json patch does not fit"),
         ({"mine/kubeletconfiguration.yaml": "maxPod: 5"}, "unknown field `maxPod` (did you mean `maxPods`?)"),
         ({"mine/etcd.yaml": "a: 1\na: 2"}, "`a` stands twice"),
+        ({"mine/etcd.json": "[" * 5000 + "]" * 5000}, "nested too deeply"),
+        ({"mine/etcd+json.json": '[{"op": "add", "path": "/spec/priority", "value": 1e999}]'}, "`inf` is no number of JSON"),
+        ({"mine/etcd.yaml": "spec: {<<: {hostPID: true}}"}, "merges (`<<`) are not read"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_file_and_reason(

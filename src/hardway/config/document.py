@@ -93,8 +93,10 @@ def parse_value(text: str) -> tuple[Any, list[Problem]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return None, [Problem(f"not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else 0)]
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        return None, [Problem(f"not readable: {str(error).splitlines()[0] if str(error) else 'nested too deeply'}")]
+    except RecursionError:
+        return None, [Problem("nested too deeply")]
+    except (ValueError, yaml.YAMLError) as error:
+        return None, [Problem(f"not readable: {' '.join(str(error).split())}")]
 
 
 def _build(node: yaml.Node, path: Path, marks: dict[Path, Mark], problems: list[Problem], depth: int) -> Any:

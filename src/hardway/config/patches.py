@@ -12,7 +12,7 @@ from typing import Any
 
 from hardway.chapters import addons_coredns, addons_kube_proxy, control_plane, etcd, kubelet_start
 from hardway.config.attachments import text_of
-from hardway.config.document import SourceDocument, parse_value
+from hardway.config.document import MAX_DEPTH, SourceDocument, parse_value
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
 from hardway.errors import UsageError
@@ -152,9 +152,10 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
 
 def _value(text: str, line: int) -> tuple[Any, str]:
     """What a document says, or why it says nothing. JSON may be indented by tabs, which YAML does not allow."""
+    problems: list[Problem] = []
     try:
-        return _plain(json.loads(text)), ""
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         value, problems = parse_value(text)
     if problems:
         where = f"line {problems[0].line + line - 1}: " if problems[0].line else ""
@@ -165,12 +166,14 @@ def _value(text: str, line: int) -> tuple[Any, str]:
         return None, str(reason)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """As JSON has it on its way through Go: a whole number is one, however it was written."""
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, float):
         if not isfinite(value):
             raise ValueError(f"`{value}` is no number of JSON")

@@ -133,8 +133,15 @@ def _check(value: Any, before: Mapping[str, Any], kind: Kind) -> None:
     if not isinstance(value, dict) or any(value.get(name) != before[name] for name in ("apiVersion", "kind")):
         raise Unfit(f"what comes out is no {kind.name} of {before['apiVersion']}")
     assert kind.table is not None
+    if kind.name in (KINDS[COREDNS], KINDS[KUBE_PROXY]) and _identity(value) != _identity(before):
+        raise Unfit("what comes out is another object: metadata.name and namespace are to stay")
     for path, message, hint in wrong(kind.table, value):
         raise Unfit(f"{_place(path)}: {message}{' (' + hint + ')' if hint else ''}")
+
+
+def _identity(value: Mapping[str, Any]) -> tuple[Any, Any]:
+    metadata = value.get("metadata")
+    return (metadata.get("name"), metadata.get("namespace")) if isinstance(metadata, dict) else (None, None)
 
 
 def _place(path: Path) -> str:
