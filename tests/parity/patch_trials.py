@@ -64,8 +64,10 @@ STRICTER = re.compile(
     r"|`.*` stands twice"
     r"|'-\d+' is not a valid sequence index"
     r"|does not contain a 'value' member"
+    r"|is set and cut by one patch"
 )
-"""What only we refuse: fields that kubeadm passes over or that stop the kubelet, and members that do not exist."""
+"""What only we refuse: fields that kubeadm passes over or that stop the kubelet, members that do not exist, and what
+comes out another way each time, because Go walks through a map in any order."""
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,11 @@ def test_what_only_we_refuse_is_told() -> None:
         one_file("etcd", "json", [[{"op": "remove", "path": "/spec/volumes/-1"}]]),
         one_file("etcd", "json", [[{"op": "add", "path": "/spec/dnsPolicy"}]]),
         one_file("etcd", "json", [[{"op": "replace", "path": "", "value": {"apiVersion": "v1", "kind": "Pod"}}]]),
+        one_file(
+            "etcd",
+            "strategic",
+            [{"metadata": {"finalizers": ["a/b"], "$deleteFromPrimitiveList/finalizers": ["a/b"]}}],
+        ),
         Trial("etcd", {"etcd.yaml": "metadata: {labels: {a: b}}\nmetadata: {labels: {c: d}}\n"}),
     ]
     for trial, theirs in zip(trials, kubeadms(DEFAULT, trials), strict=True):

@@ -43,6 +43,8 @@ def _merge_maps(original: Map, patch: Map, kind: Kind) -> Map:
     for name, value in patch.items():
         deletes = name.startswith(DELETE)
         key = name.removeprefix(DELETE)
+        if deletes and key in patch:
+            raise Unfit(f"`{key}` is set and cut by one patch: which comes first is left to chance")
         if value is None:
             original.pop(key, None)
         elif key in original and _shape(original[key]) == _shape(value) == "map":
