@@ -89,6 +89,16 @@ class Features:
     """Fields of KubeletConfiguration that kubelets of 1.29 did not know."""
     kube_proxy_fields: frozenset[str] = frozenset()
     """Fields of KubeProxyConfiguration that kube-proxy of 1.29 did not know."""
+    pod_fields: frozenset[str] = frozenset()
+    """Fields of pods and what is in them that not all minors know."""
+    patch_targets: tuple[str, ...] = (
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubeletconfiguration",
+    )
+    """What files in the directory of `patches` can change."""
     resolv_conf_stored: bool = True
     """What the first master's systemd-resolved makes of resolvConf is stored in the cluster, too."""
     logging_text_options: bool = True
@@ -114,6 +124,7 @@ V1_29 = Features(
     ),
     authorization_mode_stored=True,
     startup_timeout_of="all masters",
+    pod_fields=frozenset({"PodResourceClaim.source"}),
     logging_text_options=False,
 )
 
@@ -123,6 +134,8 @@ V1_30 = replace(
     authorization_mode_stored=False,
     startup_timeout_of="no master",
     kubelet_fields=frozenset({"podLogsDir", "containerLogMaxWorkers", "containerLogMonitorInterval"}),
+    pod_fields=V1_29.pod_fields
+    | {"PodSecurityContext.appArmorProfile", "SecurityContext.appArmorProfile", "VolumeMount.recursiveReadOnly"},
     logging_text_options=True,
 )
 
@@ -149,6 +162,15 @@ V1_31 = replace(
     etcd_readyz=True,
     kubelet_fields=V1_30.kubelet_fields | {"failCgroupV1"},
     kube_proxy_fields=frozenset({"windowsRunAsService"}),
+    pod_fields=(V1_30.pod_fields - {"PodResourceClaim.source"})
+    | {
+        "PodResourceClaim.resourceClaimName",
+        "PodResourceClaim.resourceClaimTemplateName",
+        "PodSecurityContext.supplementalGroupsPolicy",
+        "ResourceClaim.request",
+        "Volume.image",
+    },
+    patch_targets=(*V1_30.patch_targets, "corednsdeployment"),
 )
 
 V1_32 = replace(
@@ -160,6 +182,7 @@ V1_32 = replace(
     scheduler_livez=True,
     coredns_caches_cluster=False,
     kubelet_fields=V1_31.kubelet_fields | {"singleProcessOOMKill", "crashLoopBackOff"},
+    pod_fields=V1_31.pod_fields | {"PodSecurityContext.seLinuxChangePolicy", "PodSpec.resources"},
 )
 
 V1_33 = replace(
@@ -183,6 +206,7 @@ V1_33 = replace(
         "mergeDefaultEvictionSettings",
         "userNamespaces",
     },
+    pod_fields=V1_32.pod_fields | {"Lifecycle.stopSignal"},
 )
 
 V1_34 = replace(
@@ -200,6 +224,14 @@ V1_34 = replace(
     node_local_cri_socket=True,
     named_probe_ports=True,
     etcd_flags_by_version=True,
+    pod_fields=V1_33.pod_fields
+    | {
+        "Container.restartPolicyRules",
+        "EnvVarSource.fileKeyRef",
+        "EphemeralContainer.restartPolicyRules",
+        "PodSpec.hostnameOverride",
+        "VolumeProjection.podCertificate",
+    },
     empty_values_written=False,
 )
 
@@ -213,6 +245,7 @@ V1_35 = replace(
     ),
     sha256_key_identifiers=True,
     pause_image_flag=False,
+    pod_fields=V1_34.pod_fields | {"PodSpec.workloadRef", "PodCertificateProjection.userAnnotations"},
 )
 
 V1_36 = replace(
@@ -227,6 +260,7 @@ V1_36 = replace(
     etcd_flags_by_version=False,
     etcd_final_flags=True,
     kubelet_fields=V1_35.kubelet_fields | {"tlsCurvePreferences", "memoryReservationPolicy"},
+    pod_fields=(V1_35.pod_fields - {"PodSpec.workloadRef"}) | {"PodSpec.schedulingGroup"},
 )
 
 V1_37 = replace(
@@ -236,4 +270,22 @@ V1_37 = replace(
     gates=gates(RootlessControlPlane=Gate(False)),
     kube_proxy_mode="iptables",
     kubelet_fields=V1_36.kubelet_fields | {"defaultPodSysctls"},
+    pod_fields=V1_36.pod_fields
+    | {
+        "ClusterTrustBundleProjection.user",
+        "ConfigMapVolumeSource.defaultUser",
+        "DownwardAPIVolumeFile.user",
+        "DownwardAPIVolumeSource.defaultUser",
+        "EmptyDirVolumeSource.mode",
+        "GRPCAction.mode",
+        "HTTPGetAction.protocol",
+        "KeyToPath.user",
+        "PodCertificateProjection.user",
+        "PodSpec.evictionResponders",
+        "ProjectedVolumeSource.defaultUser",
+        "SecretVolumeSource.defaultUser",
+        "ServiceAccountTokenProjection.user",
+        "VolumeMount.bindMountOptions",
+    },
+    patch_targets=(*V1_36.patch_targets, "kubeproxydaemonset"),
 )

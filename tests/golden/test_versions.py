@@ -86,7 +86,8 @@ def _runs(values: Mapping[Release, object]) -> str:
         minors = [release.minor for release in run]
         span = minors[0] if len(minors) == 1 else f"{minors[0]}-{minors[-1]}"
         if isinstance(value, frozenset):
-            parts.append(f"{span}: {'and ' if before else ''}{_said(value - before)}")
+            gone = f", without {_said(before - value)}" if before - value else ""
+            parts.append(f"{span}: {'and ' if before else ''}{_said(value - before)}{gone}")
             before = value
         else:
             parts.append(f"{span}: {_said(value)}")

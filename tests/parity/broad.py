@@ -20,8 +20,9 @@ from functools import cache
 from pathlib import Path
 
 import refusals
-from configurations import clusters
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from configurations import Configuration, clusters
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import given as drawn
 from sides import example
 
 from hardway.config import InvalidConfiguration, load
@@ -57,19 +58,22 @@ def kubeadm(version: str) -> Path:
     return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
 
 
-def beside_kubeadm(text: str, version: str, *, fresh: bool = False) -> ParityReport | None:
+def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -> ParityReport | None:
     """The comparison of one cluster.yaml; None where we refuse it.
 
     AssertionError where kubeadm takes what we refuse, and no reason is given for that.
     """
     with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
         path = Path(folder) / "cluster.yaml"
-        path.write_text(text)
+        path.write_text(given.text)
+        for name, content in given.files.items():
+            (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
+            (path.parent / name).write_text(content)
         try:
             load(path)
         except InvalidConfiguration as refused:
-            stricter = refusals.only_kubeadm_takes(kubeadm(version), text, refused.problems)
-            assert not stricter, f"kubeadm takes what hardway refuses: {stricter}\n\n{text}"
+            stricter = refusals.only_kubeadm_takes(kubeadm(version), given.text, refused.problems)
+            assert not stricter, f"kubeadm takes what hardway refuses: {stricter}\n\n{given}"
             return None
         return compare_cluster(path, kubeadm(version), None if fresh else authorities())
 
@@ -101,18 +105,18 @@ def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
         # No examples of earlier runs: a seed is the same everywhere.
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
     )
-    @given(clusters(version, spoilt=spoilt, quick=not fresh))
-    def compared(text: str) -> None:
+    @drawn(clusters(version, spoilt=spoilt, quick=not fresh))
+    def compared(given: Configuration) -> None:
         try:
-            report = beside_kubeadm(text, version, fresh=fresh)
+            report = beside_kubeadm(given, version, fresh=fresh)
         except StepFailed as refused:
-            raise AssertionError(f"one side does not get through:\n{refused}\n\n{text}") from refused
+            raise AssertionError(f"one side does not get through:\n{refused}\n\n{given}") from refused
         if report is None:
             counted["refused"] += 1
             return
         counted["compared"] += 1
         counted["fields"] += sum(row.fields for row in report.rows)
-        assert not report.undeclared, f"\n{told(report)}\n\n{text}"
+        assert not report.undeclared, f"\n{told(report)}\n\n{given}"
 
     try:
         compared()
@@ -128,7 +132,7 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
-STRATEGIES = ("configurations.py", "settings_of_users.py", "refusals.py")
+STRATEGIES = ("configurations.py", "settings_of_users.py", "patches_of_users.py", "refusals.py")
 
 
 def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int, *, shrink: bool) -> list[str]:

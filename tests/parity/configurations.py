@@ -2,16 +2,30 @@
 
 import copy
 import json
+from dataclasses import dataclass, field
 from typing import Any
 
 import settings_of_users as settings
 import yaml
 from hypothesis import strategies as st
+from patches_of_users import DIRECTORIES
 
 from hardway.features import V1BETA3, V1BETA4
 from hardway.versions import release
 
 Strategy = st.SearchStrategy[Any]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A cluster.yaml, and the files beside it."""
+
+    text: str
+    files: dict[str, str] = field(default_factory=dict)
+    """Name beside cluster.yaml to content."""
+
+    def __str__(self) -> str:
+        return self.text + "".join(f"\n# {name}\n{content}" for name, content in self.files.items())
 
 
 def flags(api: str, known: dict[str, st.SearchStrategy[str]]) -> Strategy:
@@ -161,7 +175,7 @@ def with_quick_keys(version: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool = False) -> str:
+def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool = False) -> Configuration:
     """One cluster.yaml for this version; `spoilt`: with something in it that hardly belongs there.
 
     `quick`: four of five make ECDSA keys, because most of a comparison's time is spent on primes.
@@ -195,18 +209,47 @@ def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool
             settings.PROXY_DOCUMENT, apiVersion="kubeproxy.config.k8s.io/v1alpha1", kind="KubeProxyConfiguration"
         )
     )
-    documents = [document for document in (init, join, cluster, kubelet, proxy) if document is not None]
-    if spoilt:
-        # Values that are drawn are shared with the next configuration.
-        documents = copy.deepcopy(documents)
-        draw(spoil(documents))
     inventory = {
         "apiVersion": "hardway.dev/v1alpha1",
         "kind": "Inventory",
         "baseDomain": "example.com",
         "nodes": draw(machines(address)),
     }
-    return written(draw(st.permutations([*documents, inventory])), as_json=draw(st.booleans()))
+    files: dict[str, str] = {}
+    if draw(st.integers(0, 2)) == 0:
+        init, join, files = draw(patched(api, init, join, inventory))
+    documents = [document for document in (init, join, cluster, kubelet, proxy) if document is not None]
+    if spoilt:
+        # Values that are drawn are shared with the next configuration.
+        documents = copy.deepcopy(documents)
+        draw(spoil(documents))
+    return Configuration(written(draw(st.permutations([*documents, inventory])), as_json=draw(st.booleans())), files)
+
+
+@st.composite
+def patched(
+    draw: st.DrawFn,
+    api: str,
+    init: dict[str, Any] | None,
+    join: dict[str, Any] | None,
+    inventory: dict[str, Any],
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, str]]:
+    """Both documents and the inventory with patches for one of them or both, from one directory or two."""
+    places = {"InitConfiguration": "/etc/kubernetes/patches", "JoinConfiguration": "/etc/kubernetes/patches"}
+    if draw(st.booleans()):
+        places["JoinConfiguration"] = "/srv/patches"
+    wanted = draw(st.sampled_from([("InitConfiguration",), ("JoinConfiguration",), tuple(places)]))
+    found = {"InitConfiguration": init, "JoinConfiguration": join}
+    for kind in wanted:
+        given = found[kind] or {"apiVersion": api, "kind": kind}
+        found[kind] = {**given, "patches": {"directory": places[kind]}}
+    files: dict[str, str] = {}
+    inventory["patches"] = {}
+    for directory in sorted({places[kind] for kind in wanted}):
+        name = directory.strip("/").replace("/", "-")
+        inventory["patches"][directory] = name
+        files |= {f"{name}/{file}": text for file, text in draw(DIRECTORIES).items()}
+    return found["InitConfiguration"], found["JoinConfiguration"], files
 
 
 @st.composite

@@ -19,10 +19,11 @@ KEPT = {
     r"phase `[^`]+` cannot be left out here": "kubeadm looks at skipPhases only when it runs",
     r"`tcp://[^`]+` is not a unix:// socket": "kubeadm takes it for a path, and nobody listens at unix://tcp://...",
     r"`(hostPath|mountPath)` is missing": "kubeadm writes a static pod that the kubelet then refuses",
-    r"`[^`]+` is not a DNS name": "a part of the Inventory, of which kubeadm knows nothing: clusterName is in names of nodes",
 }
 """Patterns of our problems that kubeadm does not have, and why."""
 
+OURS = ("Inventory", "JoinConfiguration")
+"""Not judged: kubeadm has no Inventory, and wants a `discovery` in the other that hardway finds by itself."""
 _ASK = """\
 ip link add kubeadm0 type veth peer name kubeadm1
 ip link set kubeadm0 up
@@ -35,11 +36,8 @@ ip route add default dev kubeadm0
 
 
 def only_kubeadm_takes(kubeadm: Path, text: str, problems: Iterable[Problem]) -> list[str]:
-    """Our problems with a cluster.yaml that nobody has given a reason for, where kubeadm has none at all.
-
-    JoinConfiguration is left out: kubeadm wants a `discovery` in it that hardway finds by itself.
-    """
-    judged = [problem.message for problem in problems if not problem.path.startswith("JoinConfiguration")]
+    """Our problems with a cluster.yaml that nobody has given a reason for, where kubeadm has none at all."""
+    judged = [problem.message for problem in problems if not problem.path.startswith(OURS)]
     stricter = [message for message in judged if not any(re.fullmatch(pattern, message) for pattern in KEPT)]
     return stricter if stricter and kubeadm_takes(kubeadm, text) else []
 

@@ -32,14 +32,14 @@ def test_nothing_differs_for_random_configurations(version: str, data: st.DataOb
 @given(data=st.data())
 def test_what_kubeadm_takes_is_not_refused(version: str, data: st.DataObject) -> None:
     """Of documents that are hardly right: where we say no and kubeadm yes, the reason is on the list."""
-    text = data.draw(clusters(version, spoilt=True))
+    drawn = data.draw(clusters(version, spoilt=True))
     problems: tuple[Problem, ...] = ()
     try:
-        loads(text)
+        loads(drawn.text)
     except InvalidConfiguration as refused:
         problems = refused.problems
 
-    assert only_kubeadm_takes(kubeadm(version), text, problems) == []
+    assert only_kubeadm_takes(kubeadm(version), drawn.text, problems) == []
 
 
 def test_a_refusal_without_a_reason_is_told() -> None:

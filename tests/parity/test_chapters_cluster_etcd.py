@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from local_cluster import Machine, eventually, machines
 
 from hardway.chapters import etcd, etcd_join
 from hardway.errors import REFUSED
+from hardway.model import Patch, Patches, freeze
 from hardway.steps import Command, Run, lower_all
 
 pytestmark = pytest.mark.parity
@@ -104,6 +106,25 @@ def test_two_masters_join_one_after_the_other(masters: dict[str, Machine]) -> No
     for name in ("master-1", "master-2", "master-3"):
         chapter = etcd if name == "master-1" else etcd_join
         assert masters[name].due(chapter.steps(masters[name].cluster, masters[name].node)) == []
+
+
+def test_a_patched_member_joins(masters: dict[str, Machine]) -> None:
+    """The manifest that is put together on the node has the patch and the members; a second run has nothing to do."""
+    second = masters["master-2"]
+    change = freeze([{"op": "add", "path": "/spec/containers/0/command/-", "value": "--max-request-bytes=2000000"}])
+    patches = Patches("/patches", (), (Patch("etcd", "json", change, "etcd+json.json"),))
+    second.node, before = replace(second.node, patches=patches), second.node
+    thread = kubelet(second)
+    join(second)
+    thread.join()
+    due = second.due(etcd_join.steps(second.cluster, second.node))
+    unpatched = second.due(etcd_join.steps(second.cluster, before))
+    second.node = before
+
+    assert flag(second, "max-request-bytes") == "2000000"
+    assert flag(second, "initial-cluster").count("=") == 2
+    assert etcdctl(masters["master-1"], "member list -w simple").count(", started, ") == 2
+    assert (due, unpatched) == ([], [("etcd/local", "it differs")])
 
 
 def test_interrupted_joins_are_finished(masters: dict[str, Machine]) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from hardway.config import kube_proxy, kubelet
-from hardway.config.go import Field, Struct
+from hardway.config import kube_proxy
+from hardway.gotypes.structs import Field, Struct
+from hardway.kinds import kubelet
 from hardway.versions import DEFAULT, release
 
 FEATURES = release(DEFAULT).features
@@ -83,6 +84,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "duration_or_number": DURATIONS | st.sampled_from([0, 5, 5_000_000_000]),
     "quantity": QUANTITIES,
     "time": st.sampled_from(["2024-08-14T00:00:00Z", "2024-08-14T03:30:00+02:00"]),
+    "int_or_str": WHOLE | WORDS,
 }
 KEYS = st.sampled_from(["a", "B", "memory.available", "x-y", "yes", "z10", "z9"])
 

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hardway.config import InvalidConfiguration, load, loads
-from hardway.config.durations import go_duration, nanoseconds
-from hardway.config.quantities import canonical
+from hardway.gotypes.durations import go_duration, nanoseconds
+from hardway.gotypes.quantities import canonical
 from hardway.model import thaw
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

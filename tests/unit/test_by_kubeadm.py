@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from hardway.chapters.by_kubeadm import phase
 from hardway.config import loads
 from hardway.errors import UsageError
-from hardway.model import Cluster
+from hardway.model import Cluster, Patches
 from hardway.steps import Await, Run, lower_all
 from hardway.workflows.apply import APPLY
 from hardway.workflows.by import carried_out, chosen
@@ -116,6 +117,25 @@ def test_scripts_hold_no_secret_and_are_sound(cluster: Cluster, tmp_path: Path) 
     )
 
     assert done.stdout == ""
+
+
+def test_kubeadm_is_told_of_patches(cluster: Cluster) -> None:
+    """Of each node's own directory, where chapter configure-components has put the files; without patches of none."""
+    first, *others = cluster.nodes
+    nodes = (
+        replace(first, patches=Patches("/srv/first")),
+        *(replace(node, patches=Patches("/srv/others")) for node in others),
+    )
+    for found, words in ((replace(cluster, nodes=nodes), {"/srv/first", "/srv/others"}), (cluster, set[str]())):
+        said = set()
+        for stage in carried_out(APPLY, chosen(APPLY, found, "kubeadm=control-plane,kubelet-start")):
+            for node in stage.on(found):
+                for item in lower_all(stage.chapter.steps(found, node)):
+                    if isinstance(item, Run) and item.step.endswith("/kubeadm"):
+                        directories = re.findall(r'"patches": {"directory": "([^"]*)"}', item.script)
+                        assert directories == ([node.patches.directory] if words else [])
+                        said |= set(directories)
+        assert said == words
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,9 @@ def test_the_health_port_follows_the_configuration() -> None:
 
     assert (
         "http://127.0.0.1:10999/healthz"
-        in kubelet_start.healthz(replace(lab_cluster(), kubelet_configuration=settings)).script
+        in kubelet_start.healthz(
+            replace(lab_cluster(), kubelet_configuration=settings), lab_cluster().nodes[0]
+        ).script
     )
 
 

@@ -113,7 +113,8 @@ ONLY_WE_REFUSE = {
     "pods among services": ("CLUSTER networking: {podSubnet: 10.96.0.0/16}", "overlap services"),
     "a node among pods": ("CLUSTER networking: {podSubnet: 192.0.0.0/16}", "lies in podSubnet"),
     "an effect": ("REGISTRATION , taints: [{key: a, effect: Sometimes}]", "must be one of NoSchedule"),
-    "patches": ("INIT patches: {directory: /tmp}", "`patches` is not supported"),
+    "patches from nowhere": ("INIT patches: {directory: /tmp}", "nothing brings patches to `/tmp`"),
+    "patches of this directory": ("INIT patches: {directory: patches}", "`patches` is not an absolute path"),
     "a version to come": ("KUBELET ---\napiVersion: a.example.com/v1\nkind: Something", "unknown kind `Something`"),
     "a merge": ("CLUSTER scheduler: {<<: {extraArgs: {v: '2'}}}", "merges (`<<`) are not read"),
 }

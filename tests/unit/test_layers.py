@@ -18,9 +18,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("chapters",),
     ("steps",),
     ("pki",),
+    ("patches",),
     ("model",),
+    ("kinds",),
     ("versions",),
     ("features",),
+    ("gotypes",),
     ("errors",),
 )
 """Highest first. Neighbours in one tuple do not know each other."""
@@ -36,7 +39,7 @@ NOT_BELOW_THE_ENGINE = {
     "time",
     "asyncio",
 }
-PURE = ("chapters", "steps", "model", "workflows", "operations")
+PURE = ("chapters", "steps", "patches", "model", "kinds", "gotypes", "workflows", "operations")
 IMPURE_MODULES = {"hardway.pki.sign"}
 
 

@@ -3,11 +3,12 @@
 Source: kubeadm v1.30.4 `app/phases/addons/dns`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.objects import binding, config_map, role, rule, service_account, service_account_object
 from hardway.model import Cluster, Document, Node, freeze_document
+from hardway.patches.apply import COREDNS, patched
 from hardway.steps import ApiObjects, Step
 
 LABELS = {"k8s-app": "kube-dns"}
@@ -43,8 +44,8 @@ def corefile(domain: str, *, caches_cluster: bool = True) -> str:
 """
 
 
-def own_objects(cluster: Cluster) -> tuple[Document, ...]:
-    """What administrators make their own: the Corefile, and how many replicas there are."""
+def own_objects(cluster: Cluster, node: Node) -> tuple[Document, ...]:
+    """What administrators make their own: the Corefile, and how many replicas there are. Patches are the node's."""
     return (
         config_map(
             "coredns",
@@ -55,11 +56,11 @@ def own_objects(cluster: Cluster) -> tuple[Document, ...]:
                 )
             },
         ),
-        _deployment(cluster, REPLICAS),
+        _deployment(cluster, node),
     )
 
 
-def objects(cluster: Cluster) -> tuple[Document, ...]:
+def objects(cluster: Cluster, node: Node) -> tuple[Document, ...]:
     """Everything else that the add-on consists of."""
     return (
         service_account_object("coredns"),
@@ -71,12 +72,25 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
             ],
         ),
         binding("system:coredns", "system:coredns", [service_account("coredns")]),
-        _deployment(cluster),
+        _without_replicas(_deployment(cluster, node)),
         _service(cluster),
     )
 
 
-def _deployment(cluster: Cluster, replicas: int | None = None) -> Document:
+def _without_replicas(deployment: Document) -> Document:
+    """How many there are is not asked again, unless a patch has decided it."""
+    spec = deployment["spec"]
+    assert isinstance(spec, Mapping)
+    if spec.get("replicas") != REPLICAS:
+        return deployment
+    return freeze_document({**deployment, "spec": {name: item for name, item in spec.items() if name != "replicas"}})
+
+
+def _deployment(cluster: Cluster, node: Node) -> Document:
+    return patched(node, COREDNS, _template(cluster), cluster.release.features)
+
+
+def _template(cluster: Cluster) -> Document:
     named = cluster.release.features.named_probe_ports
     probed = [("liveness-probe", LIVENESS), ("readiness-probe", READINESS)] if named else []
     container = {
@@ -121,7 +135,7 @@ def _deployment(cluster: Cluster, replicas: int | None = None) -> Document:
             "kind": "Deployment",
             "metadata": {"labels": LABELS, "name": "coredns", "namespace": "kube-system"},
             "spec": {
-                **({} if replicas is None else {"replicas": replicas}),
+                "replicas": REPLICAS,
                 "selector": {"matchLabels": LABELS},
                 "strategy": {"rollingUpdate": {"maxUnavailable": 1}, "type": "RollingUpdate"},
                 "template": {
@@ -183,12 +197,12 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         admin = f"{cluster.paths.kubernetes}/admin.conf"
         yield ApiObjects(
             "addon/coredns/own",
-            own_objects(cluster),
+            own_objects(cluster, node),
             admin,
             once=True,
             why="a Corefile or a number of replicas that somebody has changed stays, as with kubeadm",
         )
-        yield ApiObjects("addon/coredns", objects(cluster), admin, why="pods find Services by name")
+        yield ApiObjects("addon/coredns", objects(cluster, node), admin, why="pods find Services by name")
 
 
 ADDON_COREDNS = Chapter("addon/coredns", "CoreDNS", (), "addon coredns", optional=True, steps=steps)

@@ -19,15 +19,16 @@ from hardway.chapters.objects import (
 )
 from hardway.chapters.static_pods import env
 from hardway.chapters.upload_config import HASH_ANNOTATION, component_hash
-from hardway.model import Cluster, Document, Node, freeze_document
+from hardway.model import Cluster, Document, Node, freeze_document, thaw
+from hardway.patches.apply import KUBE_PROXY, patched
 from hardway.steps import ApiObjects, Step
 from hardway.steps.goyaml import dump_go
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def objects(cluster: Cluster) -> tuple[Document, ...]:
-    """Everything that the add-on consists of."""
+def objects(cluster: Cluster, node: Node) -> tuple[Document, ...]:
+    """Everything that the add-on consists of; patches are the node's."""
     config = dump_go(cluster.kube_proxy_configuration).rstrip("\n")
     kubeconfig = {
         "apiVersion": "v1",
@@ -59,11 +60,19 @@ def objects(cluster: Cluster) -> tuple[Document, ...]:
             {"config.conf": config, "kubeconfig.conf": connection},
             **metadata,
         ),
-        _daemon_set(cluster),
+        _daemon_set(cluster, node),
     )
 
 
-def _daemon_set(cluster: Cluster) -> Document:
+def _daemon_set(cluster: Cluster, node: Node) -> Document:
+    """With the proxies' variables, which kubeadm adds to what has been patched."""
+    value = thaw(patched(node, KUBE_PROXY, _template(cluster), cluster.release.features))
+    for container in value["spec"]["template"]["spec"]["containers"][:1] if cluster.proxy.environment else []:
+        container["env"] = [*(container.get("env") or []), *env(cluster.proxy.environment)]
+    return freeze_document(value)
+
+
+def _template(cluster: Cluster) -> Document:
     labels = {"k8s-app": "kube-proxy"}
     container = {
         "name": "kube-proxy",
@@ -74,10 +83,7 @@ def _daemon_set(cluster: Cluster) -> Document:
             "--config=/var/lib/kube-proxy/config.conf",
             "--hostname-override=$(NODE_NAME)",
         ],
-        "env": [
-            {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-            *env(cluster.proxy.environment),
-        ],
+        "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
         "resources": {},
         "securityContext": {"privileged": True},
         "volumeMounts": [
@@ -122,7 +128,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     if not cluster.skips("addon/kube-proxy"):
         yield ApiObjects(
             "addon/kube-proxy",
-            objects(cluster),
+            objects(cluster, node),
             f"{cluster.paths.kubernetes}/admin.conf",
             why="makes Services reachable on every node",
         )

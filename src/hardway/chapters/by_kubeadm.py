@@ -145,6 +145,7 @@ def _of_init(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> list[dict
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": node.bind_port},
         "nodeRegistration": _registration(cluster, node),
+        **_patches(node),
     }
     if "certificate-key" in inputs:
         own["certificateKey"] = _mark("certificate-key")
@@ -165,6 +166,7 @@ def _of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str,
         "kind": "JoinConfiguration",
         "discovery": _discovery(cluster, node, inputs),
         "nodeRegistration": _registration(cluster, node),
+        **_patches(node),
     }
     if node.is_control_plane:
         endpoint = {"advertiseAddress": node.address, "bindPort": node.bind_port}
@@ -201,6 +203,11 @@ def _registration(cluster: Cluster, node: Node) -> dict[str, Any]:
             {"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in registration.taints
         ]
     return own
+
+
+def _patches(node: Node) -> dict[str, Any]:
+    """Chapter configure-components has put the files there."""
+    return {"patches": {"directory": node.patches.directory}} if node.patches.directory else {}
 
 
 def _api(cluster: Cluster) -> str:

@@ -104,8 +104,8 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
             f"runtime-endpoint: unix://{SOCKET}\n",
             why="without it crictl tries the sockets of all runtimes there are",
         )
+    yield from _user_files(cluster, node)
     if node.is_control_plane:
-        yield from _user_files(cluster)
         yield from _volumes(cluster)
 
 
@@ -184,17 +184,26 @@ def _kubelet(installed: bool) -> Iterator[Step]:
     )
 
 
-def _user_files(cluster: Cluster) -> Iterator[Step]:
-    for path, content in cluster.files.items():
+def user_files(cluster: Cluster, node: Node) -> Mapping[str, str]:
+    """Path and content: files of masters, and patches where `kubeadm upgrade --patches` will look for them."""
+    return {**(cluster.files if node.is_control_plane else {}), **dict(node.patches.files)}
+
+
+def _user_files(cluster: Cluster, node: Node) -> Iterator[Step]:
+    if folder := node.patches.directory:
+        yield _directory(f"configure-components/patches{folder}", folder, "patches of what kubeadm writes lie there")
+    for path, content in user_files(cluster, node).items():
         yield _directory(
             f"configure-components/directory{path}", str(PurePosixPath(path).parent), "a file goes there"
         )
         secret = any(mark in content for mark in SECRET_MARKS)
+        # A patch may hold what a manifest may: flags and variables with passwords.
+        closed = secret or path in dict(node.patches.files)
         yield File(
             f"configure-components/files{path}",
             path,
             content,
-            0o600 if secret else 0o644,
+            0o600 if closed else 0o644,
             secret=secret,
             why="the inventory brings it",
         )
@@ -237,9 +246,8 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
         "systemctl is-enabled --quiet kubelet || { echo 'it is not'; exit 1; }\n",
         hint="systemctl enable kubelet",
     )
-    if node.is_control_plane:
-        for path in cluster.files:
-            yield Check(f"{path} to be there", f"[ -f {quote(path)} ] || {{ echo 'it is missing'; exit 1; }}\n")
+    for path in user_files(cluster, node):
+        yield Check(f"{path} to be there", f"[ -f {quote(path)} ] || {{ echo 'it is missing'; exit 1; }}\n")
 
 
 CONFIGURE_COMPONENTS = Chapter(

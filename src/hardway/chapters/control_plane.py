@@ -20,6 +20,7 @@ from hardway.chapters.static_pods import (
     startup_failures,
 )
 from hardway.model import Args, Cluster, Component, Document, HostVolume, Node, argument, authorization_modes
+from hardway.patches.apply import patched
 from hardway.steps import Check, Directory, StaticPod, Step
 from hardway.steps.shell import quote
 
@@ -174,15 +175,25 @@ def _environment(cluster: Cluster, component: Component) -> Mapping[str, str]:
     return environment_of(cluster.proxy, component.extra_envs)
 
 
+COMPONENTS = {
+    "apiserver": "the API: everything else talks through it, and only it talks to etcd",
+    "controller-manager": "turns what the API is told into what is so",
+    "scheduler": "finds a node for each pod",
+}
+"""kubeadm's name of each, and what it is for."""
+_BUILT = {"apiserver": kube_apiserver, "controller-manager": kube_controller_manager, "scheduler": kube_scheduler}
+
+
+def manifest(cluster: Cluster, node: Node, name: str) -> Document:
+    """The manifest of one of them, with the node's patches."""
+    return patched(node, f"kube-{name}", _BUILT[name](cluster, node), cluster.release.features)
+
+
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield manifests_directory(cluster)
-    for name, build, why in (
-        ("apiserver", kube_apiserver, "the API: everything else talks through it, and only it talks to etcd"),
-        ("controller-manager", kube_controller_manager, "turns what the API is told into what is so"),
-        ("scheduler", kube_scheduler, "finds a node for each pod"),
-    ):
+    for name, why in COMPONENTS.items():
         path = f"{cluster.paths.manifests}/kube-{name}.yaml"
-        yield StaticPod(f"control-plane/{name}", path, build(cluster, node), why)
+        yield StaticPod(f"control-plane/{name}", path, manifest(cluster, node, name), why)
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:

@@ -19,6 +19,7 @@ from hardway.chapters.static_pods import (
     startup_failures,
 )
 from hardway.model import Cluster, Document, Node, argument
+from hardway.patches.apply import patched
 from hardway.steps import Check, Command, Directory, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, quote
@@ -37,7 +38,11 @@ FINAL_FLAGS = {"feature-gates": "InitialCorruptCheck=true", "watch-progress-noti
 
 
 def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
-    """The manifest of etcd on one master; a joining member says that the cluster exists."""
+    """The manifest of etcd on one master, with its patches; a joining member says that the cluster exists."""
+    return patched(node, "etcd", _manifest(cluster, node, initial_cluster), cluster.release.features)
+
+
+def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
     certs, ip = f"{cluster.paths.pki}/etcd", f"[{node.address}]" if ":" in node.address else node.address
     loopback = "[::1]" if ":" in node.address else "127.0.0.1"
     defaults = {

@@ -57,7 +57,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         idempotent=True,
         why="an embedded certificate ends after a year, the rotated one does not",
     )
-    yield Wait("kubelet-finalize/healthz", healthz(cluster), HEALTHZ_LIMIT)
+    yield Wait("kubelet-finalize/healthz", healthz(cluster, node), HEALTHZ_LIMIT)
 
 
 KUBELET_FINALIZE = Chapter(

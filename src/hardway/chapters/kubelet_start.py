@@ -12,6 +12,7 @@ from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
 from hardway.chapters.static_pods import flags
 from hardway.model import Cluster, Document, Node, Taint, freeze_document, thaw
+from hardway.patches.apply import KUBELET, patched
 from hardway.steps import Check, Directory, File, Service, Step, Wait
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import quote
@@ -40,9 +41,9 @@ def instance_configuration(node: Node) -> str:
     return f"containerRuntimeEndpoint: {json.dumps(node.registration.cri_socket, ensure_ascii=False)}\n"
 
 
-def _written(cluster: Cluster, node: Node) -> Document:
-    """config.yaml as it lies on the machine: kubeadm patches it with instance-config.yaml where that exists."""
-    value = kubelet_configuration(cluster, node)
+def written_configuration(cluster: Cluster, node: Node) -> Document:
+    """config.yaml as it lies on the machine: with the user's patches, and what instance-config.yaml says over them."""
+    value = patched(node, KUBELET, kubelet_configuration(cluster, node), cluster.release.features)
     if not cluster.release.features.node_local_cri_socket:
         return value
     return freeze_document({**value, "containerRuntimeEndpoint": node.registration.cri_socket})
@@ -69,10 +70,11 @@ def _text(taint: Taint) -> str:
     return f"{taint.key}{'=' + taint.value if taint.value else ''}:{taint.effect}"
 
 
-def healthz(cluster: Cluster) -> Check:
+def healthz(cluster: Cluster, node: Node) -> Check:
     """The kubelet says of itself that it is well."""
-    bound = str(cluster.kubelet_configuration.get("healthzBindAddress") or "127.0.0.1")
-    port = cluster.kubelet_configuration.get("healthzPort") or 10248
+    value = written_configuration(cluster, node)
+    bound = str(value.get("healthzBindAddress") or "127.0.0.1")
+    port = value.get("healthzPort") or 10248
     host = (
         "127.0.0.1" if bound == "0.0.0.0" else "[::1]" if bound == "::" else f"[{bound}]" if ":" in bound else bound
     )
@@ -104,7 +106,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield File(
         "kubelet-start/config",
         config,
-        dump_go(_written(cluster, node)),
+        dump_go(written_configuration(cluster, node)),
         why="what all kubelets of the cluster share",
     )
     yield Service(
@@ -121,11 +123,11 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         ),
         why="it runs the static pods, and registers the node",
     )
-    yield Wait("kubelet-start/healthz", healthz(cluster), HEALTHZ_LIMIT)
+    yield Wait("kubelet-start/healthz", healthz(cluster, node), HEALTHZ_LIMIT)
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
-    yield healthz(cluster)
+    yield healthz(cluster, node)
 
 
 KUBELET_START = Chapter(

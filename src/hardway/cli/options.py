@@ -12,10 +12,10 @@ import typer
 
 from hardway.cli import ui
 from hardway.config import advice, load
-from hardway.config.durations import nanoseconds
 from hardway.engine.schedule import Selection, known
 from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
+from hardway.gotypes.durations import nanoseconds
 from hardway.model import Cluster
 from hardway.workflows.apply import APPLY
 from hardway.workflows.by import carried_out, chosen

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from hardway.config.networks import address
 from hardway.model import Cluster, Role, Value
+from hardway.patches.names import parse
 
 
 def advice(cluster: Cluster) -> tuple[str, ...]:
@@ -44,6 +45,10 @@ def _advice(cluster: Cluster) -> Iterator[str]:
         for mirror in registry.mirrors:
             if mirror.skip_verify or mirror.url.startswith("http://"):
                 yield f"images of {registry.host} come through {mirror.url} unverified: whoever answers there chooses them"
+    targets = cluster.release.features.patch_targets
+    for path in dict.fromkeys(path for node in cluster.kubernetes_nodes for path, _ in node.patches.files):
+        if reason := parse(path.rpartition("/")[2], targets).ignored:
+            yield f"{path} is no patch for kubeadm {cluster.release.minor}: {reason}"
     mixed = [node.host_name for node in cluster.nodes if {Role.LOAD_BALANCER, Role.CONTROL_PLANE} <= node.roles]
     if mixed:
         yield f"the balancer on {', '.join(mixed)} goes down with the master"

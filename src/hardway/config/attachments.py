@@ -17,7 +17,7 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
     for path, name in sources.inventory.files.items():
         if not path.startswith("/") or path.endswith("/"):
             yield document.problem(("files", path), "must be the absolute path of a file on the masters")
-        text, reason = _text(folder / name)
+        text, reason = text_of(folder / name)
         if reason:
             yield document.problem(("files", path), f"`{name}` cannot be read: {reason}")
         sources.files[path] = text
@@ -25,7 +25,7 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
         for number, mirror in enumerate(registry.mirrors):
             if mirror.ca:
                 place = ("containerd", "registries", host, "mirrors", number, "ca")
-                text, reason = _text(folder / mirror.ca)
+                text, reason = text_of(folder / mirror.ca)
                 if reason:
                     yield document.problem(place, f"`{mirror.ca}` cannot be read: {reason}")
                 elif "-----BEGIN CERTIFICATE-----" not in text or "PRIVATE KEY-----" in text:
@@ -35,7 +35,7 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
         yield from _manifest(sources, document, number, name, folder)
 
 
-def _text(path: Path) -> tuple[str, str]:
+def text_of(path: Path) -> tuple[str, str]:
     """Content, or the reason why there is none."""
     try:
         if path.exists() and not path.is_file():
@@ -51,7 +51,7 @@ def _text(path: Path) -> tuple[str, str]:
 
 def _manifest(sources: Sources, document: SourceDocument, number: int, name: str, folder: Path) -> Iterator[Problem]:
     place = ("manifests", number)
-    text, reason = _text(folder / name)
+    text, reason = text_of(folder / name)
     if reason:
         yield document.problem(place, f"`{name}` cannot be read: {reason}")
         return

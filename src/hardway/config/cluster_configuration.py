@@ -7,8 +7,8 @@ and `app/util/config/initconfiguration.go` (SetClusterDynamicDefaults).
 from collections.abc import Mapping
 from typing import Any
 
-from hardway.config.go import Struct, marshal, struct
 from hardway.features import V1BETA3, V1BETA4
+from hardway.gotypes.structs import Struct, marshal, struct
 
 _VOLUME = struct("str: name! hostPath! mountPath! bool: readOnly str: pathType")
 _ARG = struct("str: name! value!")

@@ -9,10 +9,10 @@ from typing import Any
 from hardway import versions
 from hardway.config import cluster_configuration, downloads, kube_proxy, kubelet, supply
 from hardway.config import kubeadm as api
-from hardway.config.durations import seconds
 from hardway.config.nodes import nodes, pod_network
 from hardway.config.sources import Sources
 from hardway.features import Features
+from hardway.gotypes.durations import seconds
 from hardway.model import (
     Args,
     Balancer,

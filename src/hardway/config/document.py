@@ -84,6 +84,21 @@ def parse(text: str) -> tuple[list[SourceDocument], list[Problem]]:
     return documents, problems
 
 
+def parse_value(text: str) -> tuple[Any, list[Problem]]:
+    """The value of a text with one document of any shape, or what keeps it from being read."""
+    problems: list[Problem] = []
+    try:
+        node = yaml.compose(text, Loader=Loader)
+        return (None if node is None else _build(node, (), {}, problems, 0)), problems
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return None, [Problem(f"not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else 0)]
+    except RecursionError:
+        return None, [Problem("nested too deeply")]
+    except (ValueError, yaml.YAMLError) as error:
+        return None, [Problem(f"not readable: {' '.join(str(error).split())}")]
+
+
 def _build(node: yaml.Node, path: Path, marks: dict[Path, Mark], problems: list[Problem], depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")

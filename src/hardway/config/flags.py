@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from hardway.config.go import Path
+from hardway.gotypes.structs import Path
 
 MAP, LIST = "#map", "#list"
 """The two forms; pydantic puts them into the places that it reports."""

@@ -152,6 +152,8 @@ class Inventory(TypeMeta):
     load_balancer: LoadBalancer = Field(default_factory=LoadBalancer)
     files: dict[str, str] = Field(default_factory=dict)
     """Path on the masters to a file beside cluster.yaml."""
+    patches: dict[str, str] = Field(default_factory=dict)
+    """`patches.directory` of kubeadm's documents to a directory beside cluster.yaml."""
     manifests: list[str] = Field(default_factory=list)
     token_ttl: str = "2h0m0s"
     approve_serving_certificates: bool = True

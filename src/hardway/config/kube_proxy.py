@@ -7,9 +7,9 @@ Fields: k8s.io/kube-proxy `config/v1alpha1/types.go`, those of all minors. Defau
 from collections.abc import Mapping
 from typing import Any
 
-from hardway.config.go import Struct, marshal, struct
-from hardway.config.shared_fields import CLIENT_CONNECTION, LOGGING, logging, without
 from hardway.features import Features
+from hardway.gotypes.structs import Struct, marshal, struct
+from hardway.kinds.shared_fields import CLIENT_CONNECTION, LOGGING, logging, without
 from hardway.model import Networking
 from hardway.versions import RELEASES
 

@@ -186,6 +186,12 @@ class BootstrapToken(Strict):
     groups: list[str] = Field(default_factory=list)
 
 
+class Patches(Strict):
+    """patches: the directory on the node with files that change what kubeadm would write."""
+
+    directory: str = ""
+
+
 class InitConfiguration(TypeMeta):
     """The first master."""
 
@@ -194,6 +200,7 @@ class InitConfiguration(TypeMeta):
     local_api_endpoint: ApiEndpoint = Field(default_factory=ApiEndpoint, alias="localAPIEndpoint")
     certificate_key: str = ""
     skip_phases: list[str] = Field(default_factory=list)
+    patches: Patches | None = None
     timeouts: Timeouts = Field(default_factory=Timeouts)
 
 
@@ -229,6 +236,7 @@ class JoinConfiguration(TypeMeta):
     discovery: Discovery = Field(default_factory=Discovery)
     control_plane: JoinControlPlane | None = None
     skip_phases: list[str] = Field(default_factory=list)
+    patches: Patches | None = None
     timeouts: Timeouts = Field(default_factory=Timeouts)
 
 
@@ -236,7 +244,6 @@ UNSUPPORTED = {
     "dryRun": "`hardway plan` shows what would be done",
     "valueFrom": "a static pod can read no objects of the API: write the `value`",
     "external": "this version of hardway builds etcd on the masters (etcd.local)",
-    "patches": "hardway has no patches: say it with extraArgs, extraVolumes or the component's configuration",
     "file": "hardway finds the cluster with a token of its own (discovery.bootstrapToken)",
 }
 """Fields that kubeadm has and hardway has not."""

@@ -10,24 +10,24 @@ from hardway.config import (
     attachments,
     balancers,
     conflicts,
-    go,
     kube_proxy,
-    kubelet,
     machines,
     networks,
+    patches,
     rules,
     supply,
 )
 from hardway.config import kubeadm as api
 from hardway.config.derive import derive
 from hardway.config.document import MAX_BYTES, SourceDocument, parse
-from hardway.config.durations import nanoseconds
-from hardway.config.go import did_you_mean
 from hardway.config.inventory import API_VERSION, Inventory
 from hardway.config.mirror import validate
 from hardway.config.problems import InvalidConfiguration, Problem
 from hardway.config.sources import Sources
 from hardway.features import Features
+from hardway.gotypes.durations import nanoseconds
+from hardway.gotypes.structs import did_you_mean, wrong
+from hardway.kinds import kubelet
 from hardway.model import Cluster
 from hardway.versions import Release
 
@@ -81,14 +81,19 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
             supply.problems,
             rules.problems,
             conflicts.problems,
+            patches.given,
             _durations,
         ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
-    if problems:
-        ordered = tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
-        raise InvalidConfiguration("", file=file, problems=ordered, lines=tuple(text.splitlines()))
-    return derive(sources)
+        problems += patches.read(sources, folder)
+    cluster = None if problems else derive(sources)
+    if cluster is not None:
+        problems += patches.unfit(sources, cluster)
+        if not problems:
+            return cluster
+    ordered = tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
+    raise InvalidConfiguration("", file=file, problems=ordered, lines=tuple(text.splitlines()))
 
 
 def _sort_out(documents: list[SourceDocument]) -> Iterator[Problem]:
@@ -122,7 +127,7 @@ def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem
             yield version
         elif document.kind in COMPONENTS:
             sources.documents[document.kind] = document
-            for path, message, hint in go.wrong(COMPONENTS[document.kind][1](features), document.value):
+            for path, message, hint in wrong(COMPONENTS[document.kind][1](features), document.value):
                 yield document.problem(path, message, hint)
         elif document.kind in MIRRORS:
             sources.documents[document.kind] = document

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 from hardway.config import flags
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
-from hardway.config.go import Path, did_you_mean
 from hardway.config.problems import SECRET_FIELDS, Problem
+from hardway.gotypes.structs import Path, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 

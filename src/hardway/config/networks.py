@@ -7,9 +7,9 @@ import ipaddress
 from collections.abc import Iterator
 
 from hardway.config.document import SourceDocument
-from hardway.config.go import Path
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
+from hardway.gotypes.structs import Path
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -3,13 +3,13 @@
 import ipaddress
 
 from hardway.config import kubeadm as api
-from hardway.config.durations import seconds
 from hardway.config.flags import Flags
 from hardway.config.inventory import NodeEntry
 from hardway.config.machines import POD_PREFIX
 from hardway.config.sources import Sources
 from hardway.features import V1BETA3
-from hardway.model import Args, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.gotypes.durations import seconds
+from hardway.model import Args, Facts, Node, OsFamily, Patches, Registration, Role, Ssh, Taint
 from hardway.versions import release
 
 
@@ -66,6 +66,7 @@ def _node(sources: Sources, entry: NodeEntry, pod_cidr: str) -> Node:
             tuple(registration.ignore_preflight_errors),
             registration.image_pull_policy,
         ),
+        patches=sources.patches.get(sources.patches_of(first=first), Patches()),
         ssh=Ssh(
             own.host,
             own.port or base.port,

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from hardway import versions
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
-from hardway.config.durations import nanoseconds
 from hardway.config.flags import Flags
-from hardway.config.go import Path, did_you_mean
 from hardway.config.machines import is_dns_name
 from hardway.config.networks import address
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
+from hardway.gotypes.durations import nanoseconds
+from hardway.gotypes.structs import Path, did_you_mean
 from hardway.versions import Release
 
 TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")

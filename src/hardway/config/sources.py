@@ -1,12 +1,13 @@
 """The documents of one cluster.yaml on their way to the model."""
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hardway.config import kubeadm as api
-from hardway.config.document import SourceDocument
+from hardway.config.document import Path, SourceDocument
 from hardway.config.inventory import Inventory, NodeEntry
-from hardway.model import Document
+from hardway.model import Document, Patches
 
 
 @dataclass
@@ -19,6 +20,10 @@ class Sources:
     certificates: dict[str, str] = field(default_factory=dict)
     """CA files of registries' mirrors: name in the Inventory to content."""
     manifests: list[Document] = field(default_factory=list)
+    patches: dict[str, Patches] = field(default_factory=dict)
+    """By their directory on the nodes."""
+    patch_places: dict[str, Path] = field(default_factory=dict)
+    """A patch file as the user has it, to the place in the Inventory that brings it."""
 
     @property
     def inventory(self) -> Inventory:
@@ -39,6 +44,11 @@ class Sources:
         """JoinConfiguration, kubeadm's defaults where the file has none."""
         given = cast("api.JoinConfiguration | None", self.parsed.get("JoinConfiguration"))
         return given or api.JoinConfiguration(api_version=self.cluster.api_version, kind="JoinConfiguration")
+
+    def patches_of(self, *, first: bool) -> str:
+        """Directory of the patches of the first master, or of the nodes that join; empty where there are none."""
+        given = self.init.patches if first else self.join.patches
+        return posixpath.normpath(given.directory) if given and given.directory else ""
 
     @property
     def first_master(self) -> NodeEntry | None:

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 
 from hardway.config.document import SourceDocument
-from hardway.config.go import Path
 from hardway.config.networks import address
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
+from hardway.gotypes.structs import Path
 from hardway.model import Networking, Node, Proxy, Registry, RegistryMirror
 
 _NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"

@@ -16,6 +16,7 @@ from hardway.model.cluster import (
     authorization_modes,
 )
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
+from hardway.model.patches import Patch, Patches
 from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
 from hardway.model.value import Document, Value, freeze, freeze_document, thaw
 
@@ -36,6 +37,8 @@ __all__ = [
     "Networking",
     "Node",
     "OsFamily",
+    "Patch",
+    "Patches",
     "Paths",
     "Proxy",
     "Registration",

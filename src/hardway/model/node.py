@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hardway.model.patches import Patches
+
 
 class Role(StrEnum):
     """What a machine is for; a machine may have several roles."""
@@ -105,6 +107,7 @@ class Node:
     pod_cidr: str = ""
     """Pod network of this node where the network chapter is `bridge`."""
     registration: Registration = field(default_factory=Registration)
+    patches: Patches = field(default_factory=Patches)
     ssh: Ssh = field(default_factory=Ssh)
     facts: Facts = field(default_factory=Facts)
 

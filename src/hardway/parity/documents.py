@@ -53,7 +53,7 @@ def as_joined(documents: Documents, node: Node) -> str:
         "apiVersion": join.get("apiVersion"),
         "nodeRegistration": join.get("nodeRegistration"),
         "localAPIEndpoint": endpoint,
-        **({"timeouts": join["timeouts"]} if join.get("timeouts") else {}),
+        **{name: join[name] for name in ("timeouts", "patches") if join.get(name)},
     }
     init = _init(documents, node, source)
     if not node.is_control_plane:

@@ -11,7 +11,7 @@ import re
 import textwrap
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -128,9 +128,9 @@ class Oracle:
         text = documents.as_joined(stored, node)
         return self._phases(node, text, (*JOIN_PHASES, KUBELET_PHASE), start)
 
-    def join_worker(self, node: Node, stored: Documents) -> Made:
+    def join_worker(self, node: Node, start: Tree, stored: Documents) -> Made:
         """A worker's kubelet files; the CA is not among them, because `init` takes one without a key for external."""
-        return self._phases(node, documents.as_joined(stored, node), (KUBELET_PHASE,))
+        return self._phases(node, documents.as_joined(stored, node), (KUBELET_PHASE,), start)
 
     def actions(self) -> tuple[tuple[Action, ...], Made]:
         """What `kubeadm init` would do to the API, with --upload-certs where masters join, and the dry run's certificates.
@@ -139,7 +139,7 @@ class Oracle:
         """
         node = self.cluster.first_control_plane
         skipped = ",".join((*NOT_OF_THE_API, *documents.skipped(self.documents)))
-        start = {CONFIG: file(documents.for_init(self.documents, node), 0o600)}
+        start = {CONFIG: file(documents.for_init(self.documents, node), 0o600), **patch_files(node)}
         upload = "--upload-certs " if self.cluster.joining_control_planes else ""
         script = f"{self._environment}kubeadm init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}\n"
         begun = now()
@@ -160,6 +160,16 @@ class Oracle:
         begun = now()
         done = sandbox.run(self._machine(node), script, {**(start or {}), CONFIG: file(text, 0o600)}, what="kubeadm")
         return Made(done.tree, begun, now())
+
+
+def patch_files(node: Node) -> Tree:
+    """What has to lie in the node's directory of patches before kubeadm comes."""
+    directory = PurePosixPath(node.patches.directory or "/")
+    folders = [path for path in (directory, *directory.parents) if len(path.parts) > len(("/", "etc"))]
+    return {
+        **{str(path): Entry(Kind.DIRECTORY, 0o755) for path in folders},
+        **{path: file(text.encode()) for path, text in node.patches.files},
+    }
 
 
 _WOULD = re.compile(

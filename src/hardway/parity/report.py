@@ -15,7 +15,7 @@ from hardway.parity.declared import Declared, declaration
 from hardway.parity.made import Requests
 from hardway.parity.normalise import describe
 from hardway.parity.objects import SHARED
-from hardway.parity.oracle import Action, Made, Oracle
+from hardway.parity.oracle import Action, Made, Oracle, patch_files
 from hardway.parity.values import Fields
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.renderers.files import Entry, Kind, Tree, below, contents, file
@@ -81,7 +81,7 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
             return first.result(), second.result()
 
         first = cluster.first_control_plane
-        known_before = _keys(cluster, authorities) if authorities else {}
+        known_before = {**(_keys(cluster, authorities) if authorities else {}), **patch_files(first)}
         ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
         rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
@@ -96,15 +96,19 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
         objects_compared = _object_rows(cluster, asked.result(), ours, actions, dry)
         known = shared(cluster, ours.tree), shared(cluster, theirs.tree)
         for node in cluster.joining_control_planes:
+            before = {**known[0], **patch_files(node)}, {**known[1], **patch_files(node)}
             pair = both(
-                partial(made.join_control_plane, cluster, node, known[0]),
-                partial(oracle.join_control_plane, node, known[1], stored),
+                partial(made.join_control_plane, cluster, node, before[0]),
+                partial(oracle.join_control_plane, node, before[1], stored),
             )
-            rows += _file_rows(cluster, node, pair, known)
-        trusted = _trusted(cluster, ours.tree)
+            rows += _file_rows(cluster, node, pair, before)
         for node in cluster.workers:
-            pair = both(partial(made.join_worker, cluster, node, trusted), partial(oracle.join_worker, node, stored))
-            rows += _file_rows(cluster, node, pair, (trusted, {}))
+            before = {**_trusted(cluster, ours.tree), **patch_files(node)}, patch_files(node)
+            pair = both(
+                partial(made.join_worker, cluster, node, before[0]),
+                partial(oracle.join_worker, node, before[1], stored),
+            )
+            rows += _file_rows(cluster, node, pair, before)
         rows += objects_compared
     return ParityReport(cluster.release.kubernetes, tuple(rows))
 

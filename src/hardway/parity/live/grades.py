@@ -117,10 +117,16 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def grade(difference: Difference, servers: Collection[str] = ()) -> Grade:
+PATCHED = ("*/manifests/*.yaml", "*/kubelet/config.yaml")
+"""What kubeadm's patches can change."""
+
+
+def grade(difference: Difference, servers: Collection[str] = (), *, patches_known: bool = True) -> Grade:
     """The grade of a difference whose `ours` is what is expected and whose `kubeadm` is what was found.
 
     `servers`: where the API is known to answer; a kubeconfig that points to none of them is an error.
+    `patches_known`: a cluster.yaml says what was patched. Patches are stored nowhere else: without one what is only
+    unusual may be somebody's patch, while another image, or what is insecure or does not work, stays what it is.
     """
     if difference.field == "file.mode" and difference.item.endswith((".key", ".conf", ".pem")):
         wider = int(difference.kubeadm, 8) & ~int(difference.ours, 8) & 0o077
@@ -134,4 +140,14 @@ def grade(difference: Difference, servers: Collection[str] = ()) -> Grade:
         return E
     if difference.item.endswith(".conf") and difference.field.rpartition(".")[2] == "server":
         return W if difference.kubeadm.strip('"') in servers else E
-    return next(rule.grade for rule in RULES if rule.fits(difference))
+    rule = next(rule for rule in RULES if rule.fits(difference))
+    return N if rule is RULES[-1] and not patches_known and _may_be_a_patch(difference) else rule.grade
+
+
+def _may_be_a_patch(difference: Difference) -> bool:
+    of_content = difference.field != "item" and not difference.field.startswith("file.")
+    return (
+        of_content
+        and not difference.field.endswith(".image")
+        and any(fnmatchcase(difference.item, pattern) for pattern in PATCHED)
+    )

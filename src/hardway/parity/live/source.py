@@ -40,7 +40,9 @@ def given(path: Path) -> tuple[Cluster, bool]:
     inventory = next((document for document in documents if document.get("kind") == "Inventory"), None)
     if inventory is None:
         raise UsageError("there is no Inventory", str(path), hint="it says how the nodes are reached")
-    text = _ANY_CLUSTER + "---\n" + dump_all([{"baseDomain": "example.com", **inventory}])
+    # What patches are for is said by documents that are not asked yet.
+    machines = {name: value for name, value in inventory.items() if name != "patches"}
+    text = _ANY_CLUSTER + "---\n" + dump_all([{"baseDomain": "example.com", **machines}])
     return loads(text, file=str(path), folder=path.parent), False
 
 

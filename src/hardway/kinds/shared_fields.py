@@ -5,8 +5,8 @@ Source: k8s.io/component-base v0.30.4 `logs/api/v1/types.go`, `tracing/api/v1/ty
 
 from collections.abc import Set
 
-from hardway.config.go import Struct, struct
 from hardway.features import Features
+from hardway.gotypes.structs import Struct, struct
 
 _OUTPUT = struct("bool: splitStream quantity: infoBufferSize")
 

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from hardway.config.durations import go_duration, nanoseconds
-from hardway.config.quantities import canonical
+from hardway.gotypes.durations import go_duration, nanoseconds
+from hardway.gotypes.quantities import canonical
 
 Path = tuple[str | int, ...]
 
@@ -102,12 +102,13 @@ def _time(value: Any) -> str:
         return ""
 
 
+_INT32 = _whole(-(2**31), 2**31 - 1)
 _INT64 = _whole(-(2**63), 2**63 - 1)
 
 SCALARS: Mapping[str, Scalar] = {
     "bool": Scalar(False, lambda value: isinstance(value, bool), bool, "true or false"),
     "str": Scalar("", _is_text, str, "text"),
-    "int32": Scalar(0, _whole(-(2**31), 2**31 - 1), int, "a whole number"),
+    "int32": Scalar(0, _INT32, int, "a whole number"),
     "int64": Scalar(0, _INT64, int, "a whole number"),
     "uint32": Scalar(0, _whole(0, 2**32 - 1), int, "a whole number"),
     "float32": Scalar(0, lambda value: _is_number(value) and abs(value) < 2**127, _float32, "a number"),
@@ -128,6 +129,13 @@ SCALARS: Mapping[str, Scalar] = {
         empty=False,
     ),
     "time": Scalar("", lambda value: _time(value) != "", _time, "a time, for example 2024-08-14T00:00:00Z"),
+    "int_or_str": Scalar(
+        0,
+        lambda value: _is_text(value) or _INT32(value),
+        lambda value: value if _is_text(value) else int(value),
+        "a whole number or text",
+        empty=False,
+    ),
     "quantity": Scalar(
         "0",
         lambda value: (_is_text(value) or _is_number(value)) and canonical(str(value)) is not None,
