@@ -103,7 +103,7 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
             )
             rows += _file_rows(cluster, node, pair, before)
         for node in cluster.workers:
-            before = {**_trusted(cluster, ours.tree), **patch_files(node)}, patch_files(node)
+            before = {**_trusted(cluster, ours.tree), **patch_files(node)}, {**patch_files(node)}
             pair = both(
                 partial(made.join_worker, cluster, node, before[0]),
                 partial(oracle.join_worker, node, before[1], stored),
