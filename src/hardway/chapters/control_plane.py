@@ -5,6 +5,7 @@ Source: kubeadm v1.30.4 `app/phases/controlplane/{manifests,volumes}.go`.
 
 from collections.abc import Iterator, Mapping
 
+from hardway.chapters import external_etcd
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
 from hardway.chapters.static_pods import (
@@ -19,7 +20,18 @@ from hardway.chapters.static_pods import (
     probe_address,
     startup_failures,
 )
-from hardway.model import Args, Cluster, Component, Document, HostVolume, Node, argument, authorization_modes
+from hardway.model import (
+    Args,
+    Cluster,
+    Component,
+    Document,
+    EtcdExternal,
+    EtcdLocal,
+    HostVolume,
+    Node,
+    argument,
+    authorization_modes,
+)
 from hardway.steps import Check, Directory, StaticPod, Step
 from hardway.steps.shell import quote
 
@@ -31,17 +43,17 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
     """The manifest of kube-apiserver on one master."""
     pki, networking, features = cluster.paths.pki, cluster.networking, cluster.release.features
     extra = cluster.api_server.extra_args
-    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
     defaults = {
         "advertise-address": node.address,
         "allow-privileged": "true",
         "client-ca-file": f"{pki}/ca.crt",
         "enable-admission-plugins": "NodeRestriction",
         "enable-bootstrap-token-auth": "true",
-        "etcd-cafile": f"{pki}/etcd/ca.crt",
-        "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
-        "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
-        "etcd-servers": argument(cluster.etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
+        **(
+            external_etcd.flags(cluster.etcd)
+            if isinstance(cluster.etcd, EtcdExternal)
+            else _etcd_flags(cluster.etcd, cluster.paths.pki, node)
+        ),
         "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -68,7 +80,11 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         "kube-apiserver",
         cluster.image("kube-apiserver"),
         flags(features, defaults, extra),
-        [*_certificate_volumes(cluster, node), *cluster.api_server.extra_volumes],
+        [
+            *_certificate_volumes(cluster, node),
+            *(external_etcd.volumes(cluster) if isinstance(cluster.etcd, EtcdExternal) else ()),
+            *cluster.api_server.extra_volumes,
+        ],
         probe,
         {
             "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
@@ -83,6 +99,17 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         },
         environment=_environment(cluster, cluster.api_server),
     )
+
+
+def _etcd_flags(etcd: EtcdLocal, pki: str, node: Node) -> dict[str, str]:
+    """How the API server reaches the member of etcd on its own machine."""
+    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
+    return {
+        "etcd-cafile": f"{pki}/etcd/ca.crt",
+        "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
+        "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
+        "etcd-servers": argument(etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
+    }
 
 
 def kube_controller_manager(cluster: Cluster, node: Node) -> Document:
@@ -213,10 +240,9 @@ def manifests_directory(cluster: Cluster) -> Directory:
 def _certificate_volumes(cluster: Cluster, node: Node) -> Iterator[HostVolume]:
     yield host_volume("k8s-certs", cluster.paths.pki)
     yield host_volume("ca-certs", "/etc/ssl/certs")
-    for path in node.facts.ca_directories:
-        if path not in cluster.release.features.ca_directories:
-            continue
-        yield host_volume(path[1:].replace("/", "-"), path)
+    for path in cluster.release.features.ca_directories:
+        if path in node.facts.ca_directories or external_etcd.lies_below(cluster, path):
+            yield host_volume(path[1:].replace("/", "-"), path)
 
 
 def _bracketed(address: str) -> str:

@@ -10,6 +10,7 @@ from hardway.config import (
     attachments,
     balancers,
     conflicts,
+    external_etcd,
     go,
     kube_proxy,
     kubelet,
@@ -81,10 +82,12 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
             supply.problems,
             rules.problems,
             conflicts.problems,
+            external_etcd.problems,
             _durations,
         ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
+        problems += external_etcd.attached(sources)
     if problems:
         ordered = tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
         raise InvalidConfiguration("", file=file, problems=ordered, lines=tuple(text.splitlines()))

@@ -123,6 +123,26 @@ class EtcdLocal:
 
 
 @dataclass(frozen=True)
+class EtcdExternal:
+    """etcd.external of ClusterConfiguration: an etcd that somebody else runs, on whatever machines."""
+
+    endpoints: tuple[str, ...]
+    """Client URLs, as they are given to API servers."""
+    ca_file: str = ""
+    """Path on the masters; empty: the system's CAs."""
+    cert_file: str = ""
+    """Client certificate of the API servers; it and its key are given together or not at all."""
+    key_file: str = ""
+    http_endpoints: tuple[str, ...] = ()
+    """Where it is asked for its version: the endpoints, where the configuration names no others."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of those of the three files that are given, in kubeadm's order."""
+        return tuple(path for path in (self.ca_file, self.cert_file, self.key_file) if path)
+
+
+@dataclass(frozen=True)
 class Network:
     """The pod network: `none`, or `bridge` (CNI bridge plugin with static routes between the nodes)."""
 
@@ -163,7 +183,7 @@ class Cluster:
     """timeoutForControlPlane in seconds."""
     controller_manager: Component = field(default_factory=Component)
     scheduler: Component = field(default_factory=Component)
-    etcd: EtcdLocal = field(default_factory=EtcdLocal)
+    etcd: EtcdLocal | EtcdExternal = field(default_factory=EtcdLocal)
     certificates: Certificates = field(default_factory=Certificates)
     feature_gates: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     skip_phases: tuple[str, ...] = ()
@@ -208,6 +228,18 @@ class Cluster:
     @property
     def joining_control_planes(self) -> tuple[Node, ...]:
         return self.control_planes[1:]
+
+    @property
+    def etcd_members(self) -> tuple[Node, ...]:
+        """Nodes that run a member of etcd: every master, or none where etcd is external."""
+        return self.control_planes if isinstance(self.etcd, EtcdLocal) else ()
+
+    @property
+    def stacked_etcd(self) -> EtcdLocal:
+        """The etcd of `etcd_members`; ValueError where there are none."""
+        if isinstance(self.etcd, EtcdExternal):
+            raise ValueError("etcd is external: it has no members here")
+        return self.etcd
 
     @property
     def workers(self) -> tuple[Node, ...]:

@@ -76,7 +76,7 @@ def node_script(cluster: Cluster, node: Node) -> str:
         "kubernetes": paths.kubernetes,
         "pki": paths.pki,
         "kubelet": paths.kubelet,
-        "data": cluster.etcd.data_dir if node.is_control_plane else paths.kubelet,
+        "data": cluster.stacked_etcd.data_dir if node in cluster.etcd_members else paths.kubelet,
         "client": rotated_certificate(cluster, node),
     }
     return "".join(f"{name}={quote(value)}\n" for name, value in names.items()) + _COMMON + _FILES

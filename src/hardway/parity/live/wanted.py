@@ -191,6 +191,7 @@ def objects(cluster: Cluster) -> tuple[tuple[str, Document], ...]:
     return tuple(
         (stage.chapter.name, value)
         for stage in INIT
+        if node in stage.on(cluster)
         for step in stage.chapter.steps(cluster, node)
         if isinstance(step, ApiObjects)
         for value in step.objects
