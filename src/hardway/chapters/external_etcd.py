@@ -79,7 +79,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         yield Check(
             f"{path} to be there",
             f"[ -f {quote(path)} ] || {{ echo 'it is missing'; exit 1; }}\n",
-            hint=f"{_whose(path, etcd)}: put it there, or let `files` of the Inventory bring it",
+            hint=f"{_whose(path, etcd)}: put it there, or name it in files of the Inventory",
             key=CERTIFICATES,
         )
     least = cluster.release.features.least_external_etcd

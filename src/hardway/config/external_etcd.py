@@ -16,6 +16,7 @@ from hardway.config.machines import is_dns_name
 from hardway.config.networks import address
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
+from hardway.features import V1BETA3
 from hardway.model import EtcdExternal
 
 HERE: Path = ("etcd", "external")
@@ -45,7 +46,9 @@ def problems(sources: Sources) -> Iterator[Problem]:
     release = versions.find(sources.cluster.kubernetes_version)
     if release is None:
         return
-    if external.http_endpoints and not release.features.external_etcd_http_endpoints:
+    knows = release.features.external_etcd_http_endpoints
+    # Of v1beta3 that is said already.
+    if external.http_endpoints and about.api_version != V1BETA3 and not knows:
         yield about.problem(
             (*HERE, "httpEndpoints"),
             f"kubeadm of Kubernetes {release.minor} does not know `httpEndpoints`",
