@@ -56,7 +56,7 @@ ACCEPTED = {
     "etcd elsewhere": "CLUSTER etcd: {external: {endpoints: ['https://192.0.2.9:2379']}}",
     "etcd elsewhere, in the clear": "CLUSTER etcd: {external: {endpoints: ['http://192.0.2.9:2379'], caFile: ''}, local: }",
     "etcd elsewhere, with files": (
-        "CLUSTER etcd: {external: {endpoints: ['https://[fd00::9]:2379/'], caFile: /a/ca, certFile: /a/b, keyFile: /b}}"
+        "CLUSTER etcd: {external: {endpoints: ['https://[fd00::9]:2379/'], caFile: /a/ca, certFile: /b/b, keyFile: /b/b}}"
     ),
     "etcd nowhere": "CLUSTER etcd: {external: , local: }",
     "no taints": "INIT skipPhases: [addon/coredns]",

@@ -207,6 +207,7 @@ reason="$(
   echo 'hint: its key: put it there, or name it in files of the Inventory'
 }
 reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 command -v curl >/dev/null || exit 0
 for endpoint in https://10.30.0.5:2379 'https://[fd30::6]:2379'; do
   said="$(curl -sS -f -g -m 5 --noproxy '*' --cacert /etc/etcd/ca.pem --cert /etc/kubernetes/pki/apiserver-etcd-client.crt --key /etc/kubernetes/pki/apiserver-etcd-client.key "$endpoint/version" 2>&1)" || { echo "$endpoint: ${said##*$'\n'}"; exit 1; }

@@ -206,6 +206,7 @@ done
   echo 'hint: uname -r; zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers /proc/cgroups'
 }
 reason="$(
+! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 command -v curl >/dev/null || exit 0
 [ -e /etc/kubernetes/pki/apiserver-etcd-client.key ] || exit 0
 for endpoint in https://10.30.0.5:2379 'https://[fd30::6]:2379'; do
