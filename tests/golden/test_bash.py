@@ -49,8 +49,8 @@ etcd:
     certFile: /etc/kubernetes/pki/apiserver-etcd-client.crt
     keyFile: /etc/kubernetes/pki/apiserver-etcd-client.key
 """
-DIFFER = ("preflight", "certs", "control-plane", "upload-certs", "download-certs")
-"""Chapters."""
+DIFFER = ("1/08-preflight", "1/11-control-plane", "1/15-upload-certs", "2/11-download-certs")
+"""Scripts of the masters."""
 
 
 def test_the_site_for_an_external_etcd_is_as_reviewed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
@@ -58,7 +58,7 @@ def test_the_site_for_an_external_etcd_is_as_reviewed(tmp_path: Path, request: p
     rendered = {
         path: text
         for path, text in external_etcd_site(tmp_path).items()
-        if path == "order.txt" or (path.split("/")[0] in SHOWN[:2] and path.rpartition("/")[2][3:-3] in DIFFER)
+        if path in ("order.txt", *(f"master-{name}.sh" for name in DIFFER))
     }
     assert_as_reviewed(rendered, Path(__file__).parent / "bash-external-etcd", request)
 
