@@ -20,18 +20,7 @@ from hardway.chapters.static_pods import (
     probe_address,
     startup_failures,
 )
-from hardway.model import (
-    Args,
-    Cluster,
-    Component,
-    Document,
-    EtcdExternal,
-    EtcdLocal,
-    HostVolume,
-    Node,
-    argument,
-    authorization_modes,
-)
+from hardway.model import Args, Cluster, Component, Document, HostVolume, Node, argument, authorization_modes
 from hardway.steps import Check, Directory, StaticPod, Step
 from hardway.steps.shell import quote
 
@@ -49,11 +38,7 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         "client-ca-file": f"{pki}/ca.crt",
         "enable-admission-plugins": "NodeRestriction",
         "enable-bootstrap-token-auth": "true",
-        **(
-            external_etcd.flags(cluster.etcd)
-            if isinstance(cluster.etcd, EtcdExternal)
-            else _etcd_flags(cluster.etcd, cluster.paths.pki, node)
-        ),
+        **external_etcd.flags(cluster, node),
         "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -82,7 +67,7 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         flags(features, defaults, extra),
         [
             *_certificate_volumes(cluster, node),
-            *(external_etcd.volumes(cluster) if isinstance(cluster.etcd, EtcdExternal) else ()),
+            *external_etcd.volumes(cluster),
             *cluster.api_server.extra_volumes,
         ],
         probe,
@@ -99,17 +84,6 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         },
         environment=_environment(cluster, cluster.api_server),
     )
-
-
-def _etcd_flags(etcd: EtcdLocal, pki: str, node: Node) -> dict[str, str]:
-    """How the API server reaches the member of etcd on its own machine."""
-    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
-    return {
-        "etcd-cafile": f"{pki}/etcd/ca.crt",
-        "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
-        "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
-        "etcd-servers": argument(etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
-    }
 
 
 def kube_controller_manager(cluster: Cluster, node: Node) -> Document:

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from hardway.chapters.static_pods import host_volume
-from hardway.model import Cluster, EtcdExternal, HostVolume, Node
+from hardway.model import Cluster, EtcdExternal, EtcdLocal, HostVolume, Node, argument
 from hardway.steps import Check, Severity
 from hardway.steps.shell import for_each, quote, words
 
@@ -20,8 +20,17 @@ LIMIT = 5
 """Seconds for an endpoint to answer."""
 
 
-def flags(etcd: EtcdExternal) -> dict[str, str]:
-    """Those of kube-apiserver."""
+def flags(cluster: Cluster, node: Node) -> dict[str, str]:
+    """Those of kube-apiserver, also where etcd is the member on its own machine."""
+    etcd, pki = cluster.etcd, cluster.paths.pki
+    if isinstance(etcd, EtcdLocal):
+        loopback = "[::1]" if ":" in node.address else "127.0.0.1"
+        return {
+            "etcd-cafile": f"{pki}/etcd/ca.crt",
+            "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
+            "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
+            "etcd-servers": argument(etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
+        }
     found = {"etcd-servers": ",".join(etcd.endpoints)}
     if etcd.ca_file:
         found["etcd-cafile"] = etcd.ca_file
@@ -50,8 +59,9 @@ def directories(etcd: EtcdExternal, pki: str, ca_directories: Iterable[str]) -> 
 
 
 def volumes(cluster: Cluster) -> Iterator[HostVolume]:
-    """The directories as volumes of kube-apiserver."""
-    assert isinstance(cluster.etcd, EtcdExternal)
+    """The directories as volumes of kube-apiserver; those of a stacked etcd are mounted anyway."""
+    if isinstance(cluster.etcd, EtcdLocal):
+        return
     found = directories(cluster.etcd, cluster.paths.pki, cluster.release.features.ca_directories)
     for number, folder in enumerate(found):
         yield host_volume(f"etcd-certs-{number}", folder)

@@ -1,21 +1,18 @@
 """The cluster and its nodes as frozen, fully derived data."""
 
+from hardway.model.args import Args, argument, authorization_modes
 from hardway.model.cluster import (
-    Args,
     Balancer,
     Certificates,
     Cluster,
     Component,
     Endpoint,
-    EtcdExternal,
-    EtcdLocal,
     HostVolume,
     Network,
     Networking,
     Paths,
-    argument,
-    authorization_modes,
 )
+from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
 from hardway.model.value import Document, Value, freeze, freeze_document, thaw

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hardway.model.args import Args
+from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import Node, Role
 from hardway.model.supply import DownloadSource, Proxy, Registry
 from hardway.model.value import Document
@@ -65,23 +67,6 @@ class HostVolume:
     path_type: str = ""
 
 
-Args = tuple[tuple[str, str], ...]
-"""Flags without their dashes, with their values; a flag may stand there several times."""
-
-
-def argument(args: Args, name: str, default: str = "") -> str:
-    """Value of a flag: the last one counts, as for kubeadm (`GetArgValue`)."""
-    return next((value for key, value in reversed(args) if key == name), default)
-
-
-AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
-
-
-def authorization_modes(asked: str) -> str:
-    """Those of the asked modes that kubeadm knows, or its default (`getAuthzModes`)."""
-    return ",".join(mode for mode in asked.split(",") if mode in AUTHORIZATION_MODES) or "Node,RBAC"
-
-
 @dataclass(frozen=True)
 class Certificates:
     """What the configuration says of all keys and certificates."""
@@ -104,42 +89,6 @@ class Component:
     """apiServer only."""
     extra_envs: tuple[tuple[str, str], ...] = ()
     """Variables of the container."""
-
-
-@dataclass(frozen=True)
-class EtcdLocal:
-    """etcd.local of ClusterConfiguration."""
-
-    data_dir: str = "/var/lib/etcd"
-    extra_args: Args = ()
-    server_cert_sans: tuple[str, ...] = ()
-    peer_cert_sans: tuple[str, ...] = ()
-    image: str = ""
-    """Full image reference."""
-    extra_envs: tuple[tuple[str, str], ...] = ()
-    """Variables of the container."""
-    final_flags: bool = False
-    """It knows flags by their final names, which once were experimental (etcd 3.6)."""
-
-
-@dataclass(frozen=True)
-class EtcdExternal:
-    """etcd.external of ClusterConfiguration: an etcd that somebody else runs, on whatever machines."""
-
-    endpoints: tuple[str, ...]
-    """Client URLs, as they are given to API servers."""
-    ca_file: str = ""
-    """Path on the masters; empty: the system's CAs."""
-    cert_file: str = ""
-    """Client certificate of the API servers; it and its key are given together or not at all."""
-    key_file: str = ""
-    http_endpoints: tuple[str, ...] = ()
-    """Where it is asked for its version: the endpoints, where the configuration names no others."""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of those of the three files that are given, in kubeadm's order."""
-        return tuple(path for path in (self.ca_file, self.cert_file, self.key_file) if path)
 
 
 @dataclass(frozen=True)

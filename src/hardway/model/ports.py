@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hardway.model.cluster import Cluster, argument
+from hardway.model.args import argument
+from hardway.model.cluster import Cluster
 from hardway.model.node import Node, Role
 from hardway.model.value import Document
 
