@@ -20,7 +20,7 @@ from hardway.features import V1BETA3
 from hardway.model import EtcdExternal
 
 HERE: Path = ("etcd", "external")
-URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^]/]*\]|[^:/@\[\]]+)(:(?P<port>\d{1,5}))?/?")
+URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^]/]*\]|[^:/@\[\]]+)(:(?P<port>[0-9]{1,5}))?/?")
 FILES = {"caFile": "ca_file", "certFile": "cert_file", "keyFile": "key_file"}
 
 
