@@ -79,6 +79,10 @@ class Features:
     """By the tag of its image etcd from 3.6 on gets flags under their final names, an older one the experimental ones."""
     etcd_final_flags: bool = False
     """Every etcd gets the final names."""
+    least_external_etcd: str = "3.4.13"
+    """The oldest external etcd that kubeadm takes (MinExternalEtcdVersion)."""
+    external_etcd_http_endpoints: bool = False
+    """v1beta4's external etcd has httpEndpoints, which are stored, too: the endpoints where the user names no others."""
     empty_values_written: bool = True
     """Static pods say `creationTimestamp: null`, kubeconfigs `preferences: {}`; else both are left out."""
     coredns_caches_cluster: bool = True
@@ -160,6 +164,7 @@ V1_31 = replace(
         "/usr/local/share/ca-certificates",
     ),
     etcd_readyz=True,
+    least_external_etcd="3.5.11",
     kubelet_fields=V1_30.kubelet_fields | {"failCgroupV1"},
     kube_proxy_fields=frozenset({"windowsRunAsService"}),
     pod_fields=(V1_30.pod_fields - {"PodResourceClaim.source"})
@@ -199,6 +204,7 @@ V1_33 = replace(
     kubelet_local_mode=True,
     startup_timeout_of="the first master",
     sorted_extra_args=False,
+    least_external_etcd="3.5.24",
     kubelet_fields=V1_32.kubelet_fields
     | {
         "imagePullCredentialsVerificationPolicy",
@@ -246,6 +252,7 @@ V1_35 = replace(
     sha256_key_identifiers=True,
     pause_image_flag=False,
     pod_fields=V1_34.pod_fields | {"PodSpec.workloadRef", "PodCertificateProjection.userAnnotations"},
+    external_etcd_http_endpoints=True,
 )
 
 V1_36 = replace(

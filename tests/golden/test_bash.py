@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from reviewed import assert_as_reviewed
 
-from hardway.config import load
+from hardway.config import load, loads
 from hardway.renderers import bash
 from hardway.workflows.apply import APPLY
 
@@ -31,11 +31,43 @@ def test_lab_site_is_as_reviewed(request: pytest.FixtureRequest) -> None:
     assert_as_reviewed(rendered, folder, request)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+def external_etcd_site(folder: Path) -> dict[str, str]:
+    """The lab's cluster on an etcd that somebody else runs; the Inventory brings a part of its files."""
+    (folder / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\n")
+    text = (ROOT / "examples/lab/cluster.yaml").read_text()
+    text = text.replace("networking:\n", f"{EXTERNAL}networking:\n")
+    text = text.replace("\nnodes:\n", "\nfiles: {/etc/etcd/ca.pem: ca.crt}\nnodes:\n")
+    cluster = loads(text, folder=folder)
+    return {script.path: script.text for script in bash.render(cluster, APPLY)}
+
+
+EXTERNAL = """\
+etcd:
+  external:
+    endpoints: ["https://10.30.0.5:2379", "https://[fd30::6]:2379"]
+    caFile: /etc/etcd/ca.pem
+    certFile: /etc/kubernetes/pki/apiserver-etcd-client.crt
+    keyFile: /etc/kubernetes/pki/apiserver-etcd-client.key
+"""
+DIFFER = ("1/08-preflight", "1/11-control-plane", "1/15-upload-certs", "2/11-download-certs")
+"""Scripts of the masters."""
+
+
+def test_the_site_for_an_external_etcd_is_as_reviewed(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """The scripts of two masters that differ from those with stacked etcd."""
+    rendered = {
+        path: text
+        for path, text in external_etcd_site(tmp_path).items()
+        if path in ("order.txt", *(f"master-{name}.sh" for name in DIFFER))
+    }
+    assert_as_reviewed(rendered, Path(__file__).parent / "bash-external-etcd", request)
+
+
+@pytest.mark.parametrize("example", [*EXAMPLES, "external etcd"])
 def test_scripts_are_clean(example: str, tmp_path: Path) -> None:
     """shellcheck has nothing to say about any rendered script."""
     files = []
-    for path, text in site(example).items():
+    for path, text in (site(example) if example in EXAMPLES else external_etcd_site(tmp_path)).items():
         if path.endswith(".sh"):
             file = tmp_path / path
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,20 @@ CASES: dict[str, bytes] = {
         "apiServer: {extraArgs: {advertise-address: 192.0.2.1, service-cluster-ip-range: 10.97.0.0/16}}\n"
         "etcd: {local: {dataDir: /srv/etcd, extraArgs: {data-dir: /var/lib/etcd}}}\nnetworking:\n",
     ),
+    "etcd here and elsewhere": instead(
+        "networking:\n",
+        "etcd: {local: {dataDir: /srv}, external: {endpoints: [https://10.30.0.5:2379]}}\nnetworking:\n",
+    ),
+    "etcd elsewhere, and all is wrong": instead(
+        "networking:\n",
+        "etcd:\n  external:\n    endpoints: [10.30.0.5:2379, http://10.30.0.6:2379, https://10.30.0.7:99999]\n"
+        "    httpEndpoints: [http://10.30.0.5:8080]\n    caFile: ca.crt\n    certFile: /etc/kubernetes/pki-etcd/a.crt\nnetworking:\n",
+    ),
+    "etcd elsewhere, and the wrong files": instead(
+        "networking:\n",
+        "etcd:\n  external:\n    endpoints: [https://10.30.0.5:2379]\n    caFile: /a/ca.crt\n"
+        "    certFile: /a/a.crt\n    keyFile: /a/a.key\nnetworking:\n",
+    ).replace(b"\nnodes:\n", b"\nfiles: {/a/ca.crt: cluster.yaml, /a/a.key: cluster.yaml}\nnodes:\n"),
     "an unknown role": instead("[worker]", "[minion]"),
 }
 

@@ -98,6 +98,22 @@ def gates(version: str) -> Strategy:
 
 
 @st.composite
+def external_etcd(draw: st.DrawFn, version: str, api: str) -> dict[str, Any]:
+    """etcd.external: without TLS, or with a CA and perhaps a client certificate, in many places."""
+    hosts = draw(st.lists(st.sampled_from(settings.ETCD_HOSTS), min_size=1, max_size=3))
+    files = draw(st.tuples(st.sampled_from([True, True, False]), settings.ETCD_FILES))
+    given = dict(zip(("caFile", "certFile", "keyFile"), files[1], strict=True)) if files[0] else {}
+    if draw(st.booleans()):
+        # Nothing and an empty text are the same.
+        given = {name: path for name, path in given.items() if path}
+    scheme = "https" if given else draw(st.sampled_from(["http", "https"]))
+    found: dict[str, Any] = {"endpoints": [f"{scheme}://{host}" for host in hosts], **given}
+    if api == V1BETA4 and release(version).features.external_etcd_http_endpoints and draw(st.booleans()):
+        found["httpEndpoints"] = draw(st.sampled_from([[], ["http://10.30.0.5:8080"], ["https://e.example.com"]]))
+    return found
+
+
+@st.composite
 def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str) -> dict[str, Any]:
     """ClusterConfiguration; `address` is the pattern of the nodes' addresses."""
     six = ":" in address
@@ -129,7 +145,9 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
         "controllerManager": component(api, settings.CONTROLLER_MANAGER_FLAGS),
         "scheduler": component(api, settings.SCHEDULER_FLAGS),
         "dns": st.fixed_dictionaries({}, optional={**settings.IMAGE, **dns}),
-        "etcd": st.fixed_dictionaries({"local": local}),
+        "etcd": st.one_of(
+            st.fixed_dictionaries({"local": local}), st.fixed_dictionaries({"external": external_etcd(version, api)})
+        ),
         **(of_new_api(version) if api == V1BETA4 else {}),
     }
     document: dict[str, Any] = draw(

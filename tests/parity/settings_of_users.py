@@ -40,6 +40,34 @@ ETCD_FLAGS = {
     "snapshot-count": st.just("10000"),
     "log-level": TEXT,
 }
+ETCD_HOSTS = (
+    "10.30.0.5:2379",
+    "[fd30::5]:2379",
+    "etcd-1.example.com:2379",
+    "ETCD-2.example.com:12379/",
+    "etcd.example.com",
+)
+ETCD_FILES = st.sampled_from(
+    [
+        # As kubeadm's documentation has it; as packages of etcd do; each somewhere else, in an order of its own.
+        (
+            "/etc/kubernetes/pki/etcd/ca.crt",
+            "/etc/kubernetes/pki/apiserver-etcd-client.crt",
+            "/etc/kubernetes/pki/apiserver-etcd-client.key",
+        ),
+        ("/etc/etcd/ca.pem", "/etc/etcd/tls/client.pem", "/etc/etcd/tls/client-key.pem"),
+        ("/srv/etcd/certs/ca.crt", "/srv/etcd/client.crt", "/srv/etcd/private/client.key"),
+        ("/srv/z/ca.crt", "/opt/a b/client.crt", "/var/lib/m/client.key"),
+        # What is mounted anyway; one file that is both; a path that is not written out; a CA alone.
+        ("/etc/ssl/certs/etcd.pem", "/etc/kubernetes/certs/client.crt", "/etc/kubernetes/certs/client.key"),
+        ("/etc/pki/etcd/ca.crt", "/etc/pki/tls/certs/client.crt", "/etc/pki/tls/certs/client.key"),
+        ("/usr/local/share/ca-certificates/etcd.crt", "/opt/etcd/both.pem", "/opt/etcd/both.pem"),
+        ("/opt//tls/ca.crt", "/opt/tls/./client.crt", "/opt/tls/client.key"),
+        ("/etc/etcd/ca.crt", "", ""),
+        # Beside a directory that is mounted, so kubeadm mounts it not: refused.
+        ("/etc/etcd/ca.crt", "/etc/etcd-client/client.crt", "/etc/etcd-client/client.key"),
+    ]
+)
 KUBELET_FLAGS = {
     "max-pods": st.sampled_from(["50", "250"]),
     "node-labels": st.sampled_from(["a=b", "a=b,c="]),
@@ -166,6 +194,29 @@ SPOILT = (
     ),
     (("ClusterConfiguration", "etcd", "local", "dataDir"), ["etcd", "/", "/var/lib/etcd/"]),
     (("ClusterConfiguration", "etcd", "local", "serverCertSANs"), [["a b"], ["10.0.0.256"]]),
+    (
+        ("ClusterConfiguration", "etcd"),
+        [
+            {"external": None},
+            {"external": {}},
+            {"external": {"endpoints": []}},
+            {"external": {"endpoints": ["10.30.0.5:2379"]}},
+            {"external": {"endpoints": ["etcd.example.com:2379"]}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379", ""]}},
+            {"external": {"endpoints": ["unix:///run/etcd.sock"]}},
+            {"external": {"endpoints": "https://10.30.0.5:2379"}},
+            {"external": {"endpoints": [2379]}},
+            {"external": {"endpoints": ["http://10.30.0.5:2379"], "caFile": "/etc/etcd/ca.crt"}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "caFile": "ca.crt"}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "certFile": "/a.crt", "keyFile": "/a.key"}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "caFile": "/a/ca.crt", "certFile": "/a/a.crt"}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "caFile": "/a/ca.crt", "keyFile": "/a/a.key"}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "httpEndpoints": ["10.30.0.5:8080"]}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"], "nosuchfield": 1}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"]}, "local": {}},
+            {"external": {"endpoints": ["https://10.30.0.5:2379"]}, "local": None},
+        ],
+    ),
     (
         ("InitConfiguration", "localAPIEndpoint"),
         [{"bindPort": 0}, {"bindPort": 65536}, {"bindPort": "6443"}, {"bindPort": -1}],

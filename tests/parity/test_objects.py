@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sides import ours
 
-from hardway.parity import objects, sealed
+from hardway.parity import objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import compare
 from hardway.parity.made import Call
@@ -233,16 +233,16 @@ def test_one_token_that_differs_is_found() -> None:
 def test_what_is_sealed_is_opened() -> None:
     """kubeadm-certs holds the right files under the right names, and opens with the certificate key of the run only."""
     made = ours("lab")
-    files, pki = contents(made.files.tree), made.cluster.paths.pki
+    files, wanted = contents(made.files.tree), shared.transferred(made.cluster)
     swapped = tuple(
         replace(c, text=c.text.replace('"ca.key"', '"sa.key!"').replace('"sa.key"', '"ca.key"').replace("!", ""))
         for c in made.requests.calls
     )
-    wrong = {d.field for d in sealed.differences(replace(made.requests, calls=swapped), files, pki)}
+    wrong = {d.field for d in sealed.differences(replace(made.requests, calls=swapped), files, wanted)}
 
-    assert sealed.differences(made.requests, files, pki) == ()
+    assert sealed.differences(made.requests, files, wanted) == ()
     assert wrong == {"data.ca.key.opened", "data.sa.key.opened"}
-    assert len(sealed.differences(replace(made.requests, certificate_key="00" * 32), files, pki)) == 8
+    assert len(sealed.differences(replace(made.requests, certificate_key="00" * 32), files, wanted)) == 8
 
 
 DRY_RUN = """\

@@ -129,7 +129,7 @@ def test_the_cas_open_with_the_key_that_is_printed(first: Machine) -> None:
         )
         assert opened.returncode == 0, name
 
-    assert sorted(data) == sorted(name for name, _ in upload_certs.SECRET_FILES)
+    assert sorted(data) == sorted(name for name, _ in upload_certs.secret_files(first.cluster))
     assert [path.name for path in (first.root / "inputs").iterdir()] == ["key"]
 
 

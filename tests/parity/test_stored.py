@@ -10,16 +10,15 @@ import pytest
 from living import LONG, Living, living
 
 from hardway.model import Node
-from hardway.parity import documents, objects
+from hardway.parity import documents, objects, shared
 from hardway.parity.compare import compare
 from hardway.parity.normalise import describe
 from hardway.parity.oracle import NOT_SHOWN, Made
-from hardway.parity.report import shared
 from hardway.parity.sealed import ITEM
 from hardway.parity.stored.report import compare_sides, files_in_words
 from hardway.parity.stored.sides import BOOTSTRAP, END_MOMENT, INIT_MOMENT, JOIN_MOMENT
 from hardway.parity.stored.words import JWS, described
-from hardway.renderers.files import Tree
+from hardway.renderers.files import Tree, contents
 from hardway.versions import DEFAULT
 
 pytestmark = pytest.mark.parity
@@ -81,7 +80,7 @@ def test_phases_of_init_stand_for_join(both: Living) -> None:
     stored = documents.stored(both.documents, both.kubeadm.stored[INIT_MOMENT].objects)
     master, (worker,) = cluster.joining_control_planes[0], cluster.workers
     tree = both.kubeadm.files[first.name].tree
-    own, known = made_by_init(tree), shared(cluster, tree)
+    own, known = made_by_init(tree), shared.downloaded(cluster, contents(tree))
     here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS}
 
     assert beside(both, first, both.oracle.init(own), own) == PEMS

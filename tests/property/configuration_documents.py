@@ -134,6 +134,21 @@ VOLUMES = st.lists(
 )
 COMPONENT = st.none() | st.fixed_dictionaries({}, optional={"extraArgs": FLAGS, "extraVolumes": VOLUMES})
 IMAGE = {"imageRepository": REPOSITORIES, "imageTag": st.sampled_from(["", "v1.2.3"])}
+EXTERNAL_ETCD = st.sampled_from(
+    [
+        {"endpoints": ["http://10.0.0.5:2379"]},
+        {"endpoints": ["https://10.0.0.5:2379", "https://[fd00::5]:2379/"], "caFile": "", "certFile": None},
+        {"endpoints": ["https://etcd.example.com"], "caFile": "/etc/etcd/ca.pem"},
+        {
+            "endpoints": ["https://10.0.0.5:2379"],
+            "caFile": "/etc/kubernetes/pki/etcd/ca.crt",
+            "certFile": "/srv/a b/client.crt",
+            "keyFile": "/srv/a b/client.key",
+        },
+    ]
+).map(lambda external: {"external": external, "local": None})
+"""etcd that somebody else runs."""
+
 CLUSTER = st.fixed_dictionaries(
     {
         "apiVersion": st.just("kubeadm.k8s.io/v1beta3"),
@@ -181,6 +196,7 @@ CLUSTER = st.fixed_dictionaries(
         "scheduler": COMPONENT,
         "dns": st.none() | st.fixed_dictionaries({}, optional=IMAGE),
         "etcd": st.none()
+        | EXTERNAL_ETCD
         | st.fixed_dictionaries(
             {},
             optional={

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from clusters import lab_cluster
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pki_samples import ask, bash, cluster_below
@@ -150,7 +151,7 @@ def encrypt(pki: dict[str, bytes], key: str) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     (work / "key").write_text(f"{key}\n")
-    program = f"FILES = {upload_certs.SECRET_FILES!r}\n{upload_certs.ENCRYPT}"
+    program = f"FILES = {upload_certs.secret_files(lab_cluster())!r}\n{upload_certs.ENCRYPT}"
     argv = [sys.executable, "-c", program, str(work / "key"), str(work / "pki"), "abcdef", "some-uid"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
@@ -329,7 +330,7 @@ def test_download_brings_all_files(joining: tuple[Path, Cluster, Api]) -> None:
     assert "ca.crt is missing" in ask(root, guard)
     assert download(joining) == (0, "")
     assert [(SECRET, f"Bearer {TOKEN}")] == api.asked
-    for _, path in upload_certs.SECRET_FILES:
+    for _, path in upload_certs.secret_files(lab_cluster()):
         found = root / "etc/pki" / path
         expected = api.ca[path], 0o600 if path.endswith(".key") else 0o644
         assert expected == (found.read_bytes(), stat.S_IMODE(found.stat().st_mode))
@@ -396,7 +397,7 @@ def test_an_external_ca_travels_without_its_key(joining: tuple[Path, Cluster, Ap
 def test_the_secret_has_kubeadms_shape(server: Api) -> None:
     """Eight entries of nonce, ciphertext and tag; owned by the token that expires."""
     stored = json.loads(encrypt(server.ca, CERTIFICATE_KEY))
-    assert sorted(name for name, _ in upload_certs.SECRET_FILES) == sorted(stored["data"])
+    assert sorted(name for name, _ in upload_certs.secret_files(lab_cluster())) == sorted(stored["data"])
     assert len(base64.b64decode(stored["data"]["ca.crt"])) == 12 + len(server.ca["ca.crt"]) + 16
     owner = {
         "apiVersion": "v1",

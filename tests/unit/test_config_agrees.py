@@ -53,6 +53,12 @@ ACCEPTED = {
     "kubelet: numbers of all kinds": "KUBELET maxPods: 0x10\nport: 010\nkubeAPIBurst: 1_000\neventBurst: 0b11\npodsPerCore: 1e1",
     "proxy: a fraction of a second": "PROXY conntrack: {udpTimeout: 1.5s}\nlogging: {flushFrequency: 5}",
     "certificate key in capitals": f"INIT certificateKey: '{'AB' * 32}'",
+    "etcd elsewhere": "CLUSTER etcd: {external: {endpoints: ['https://192.0.2.9:2379']}}",
+    "etcd elsewhere, in the clear": "CLUSTER etcd: {external: {endpoints: ['http://192.0.2.9:2379'], caFile: ''}, local: }",
+    "etcd elsewhere, with files": (
+        "CLUSTER etcd: {external: {endpoints: ['https://[fd00::9]:2379/'], caFile: /a/ca, certFile: /b/b, keyFile: /b/b}}"
+    ),
+    "etcd nowhere": "CLUSTER etcd: {external: , local: }",
     "no taints": "INIT skipPhases: [addon/coredns]",
 }
 REFUSED = {
@@ -78,6 +84,14 @@ REFUSED = {
     "capitals in etcd's names": "CLUSTER etcd: {local: {peerCertSANs: [A.example.com]}}",
     "a relative directory": "CLUSTER certificatesDir: etc/pki",
     "a relative directory for etcd": "CLUSTER etcd: {local: {dataDir: data}}",
+    "etcd here and elsewhere": "CLUSTER etcd: {local: {}, external: {endpoints: ['https://192.0.2.9:2379']}}",
+    "etcd without a scheme": "CLUSTER etcd: {external: {endpoints: ['192.0.2.9:2379']}}",
+    "etcd in the clear with files": "CLUSTER etcd: {external: {endpoints: ['http://192.0.2.9:2379'], caFile: /a/ca}}",
+    "a certificate for etcd without a key": "CLUSTER etcd: {external: {endpoints: ['https://a:1'], caFile: /a, certFile: /a}}",
+    "a key for etcd without a certificate": "CLUSTER etcd: {external: {endpoints: ['https://a:1'], caFile: /a, keyFile: /a}}",
+    "a certificate for etcd without its CA": "CLUSTER etcd: {external: {endpoints: ['https://a:1'], certFile: /a, keyFile: /b}}",
+    "a relative file for etcd": "CLUSTER etcd: {external: {endpoints: ['https://a:1'], caFile: pki/ca.crt}}",
+    "a field of a later version": "CLUSTER etcd: {external: {endpoints: ['https://a:1'], httpEndpoints: ['http://a:2']}}",
     "a repository in capitals": "CLUSTER imageRepository: registry.example.com/K8S",
     "not a repository": "CLUSTER dns: {imageRepository: 'https://registry.example.com'}",
     "not a duration": "CLUSTER apiServer: {timeoutForControlPlane: 4 minutes}",
@@ -105,7 +119,15 @@ REFUSED = {
 
 
 ONLY_WE_REFUSE = {
-    "etcd elsewhere": ("CLUSTER etcd: {external: {endpoints: ['https://192.0.2.9:2379']}}", "is not supported"),
+    "etcd elsewhere without an endpoint": ("CLUSTER etcd: {external: {endpoints: []}}", "must not be empty"),
+    "etcd behind a socket": (
+        "CLUSTER etcd: {external: {endpoints: ['unix:///run/etcd']}}",
+        "`unix:///run/etcd` is not the URL of an etcd",
+    ),
+    "files that nobody mounts": (
+        "CLUSTER etcd: {external: {endpoints: ['https://a:1'], caFile: /etc/etcd/ca, certFile: /etc/etcd-b/b, keyFile: /etc/etcd-b/k}}",
+        "kube-apiserver would not see `/etc/etcd-b/b`",
+    ),
     "another feature": ("CLUSTER featureGates: {EtcdLearnerMode: false}", "EtcdLearnerMode=true only"),
     "a phase that is needed": ("INIT skipPhases: [certs]", "phase `certs` cannot be left out here"),
     "dashes before a flag": ("CLUSTER scheduler: {extraArgs: {--v: '2'}}", "`--v` is not the name of a flag"),

@@ -9,10 +9,10 @@ from hardway.steps import Certificate, Check, Command, Directory, KeyPair, Step
 
 
 def pki_directories(cluster: Cluster, node: Node) -> Iterator[Step]:
-    """certificatesDir and, on a master, the place of etcd's certificates; keys below are 0600 each."""
+    """certificatesDir and, on a member of etcd, the place of its certificates; keys below are 0600 each."""
     yield Directory("certs/directory", cluster.paths.kubernetes, 0o755)
     yield Directory("certs/pki-directory", cluster.paths.pki, 0o755)
-    if node.is_control_plane:
+    if node in cluster.etcd_members:
         yield Directory("certs/etcd-directory", f"{cluster.paths.pki}/etcd", 0o755)
 
 

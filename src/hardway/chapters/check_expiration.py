@@ -5,6 +5,7 @@ More is asked than kubeadm asks: key, CA, names and usages too.
 
 from collections.abc import Iterator
 
+from hardway.chapters import external_etcd
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node
 from hardway.pki import catalog, questions
@@ -37,6 +38,7 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
     ends |= {f"{config.name}.conf": questions.lasts(config, seconds) for config in configs}
     for name, script in ends.items():
         yield Check(f"{name} to last for {WARN_DAYS} days", script, hint=_RENEW, severity=Severity.WARNING)
+    yield from external_etcd.checks(cluster, seconds)
     pki = quote(cluster.paths.pki)
     yield Check(
         "private keys to be readable by root only",

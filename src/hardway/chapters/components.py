@@ -128,9 +128,11 @@ ON_WORKERS = ("runc", "containerd", "kubelet", "crictl", "kubeadm", "cni-plugins
 
 
 def components(cluster: Cluster, node: Node) -> tuple[Component, ...]:
-    """What a node gets: what the inventory has a source for, without etcd and kubectl on workers."""
+    """What a node gets: what the inventory has a source for, without kubectl on workers and etcd where none runs."""
     return tuple(
         component
         for component in COMPONENTS
-        if component.name in cluster.downloads and (node.is_control_plane or component.name in ON_WORKERS)
+        if component.name in cluster.downloads
+        and (node.is_control_plane or component.name in ON_WORKERS)
+        and (component.name != "etcd" or node in cluster.etcd_members)
     )

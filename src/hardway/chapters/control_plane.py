@@ -5,6 +5,7 @@ Source: kubeadm v1.30.4 `app/phases/controlplane/{manifests,volumes}.go`.
 
 from collections.abc import Iterator, Mapping
 
+from hardway.chapters import external_etcd
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
 from hardway.chapters.static_pods import (
@@ -32,17 +33,13 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
     """The manifest of kube-apiserver on one master."""
     pki, networking, features = cluster.paths.pki, cluster.networking, cluster.release.features
     extra = cluster.api_server.extra_args
-    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
     defaults = {
         "advertise-address": node.address,
         "allow-privileged": "true",
         "client-ca-file": f"{pki}/ca.crt",
         "enable-admission-plugins": "NodeRestriction",
         "enable-bootstrap-token-auth": "true",
-        "etcd-cafile": f"{pki}/etcd/ca.crt",
-        "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
-        "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
-        "etcd-servers": argument(cluster.etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
+        **external_etcd.flags(cluster, node),
         "kubelet-client-certificate": f"{pki}/apiserver-kubelet-client.crt",
         "kubelet-client-key": f"{pki}/apiserver-kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
@@ -69,7 +66,11 @@ def kube_apiserver(cluster: Cluster, node: Node) -> Document:
         "kube-apiserver",
         cluster.image("kube-apiserver"),
         flags(features, defaults, extra),
-        [*_certificate_volumes(cluster, node), *cluster.api_server.extra_volumes],
+        [
+            *_certificate_volumes(cluster, node),
+            *external_etcd.volumes(cluster),
+            *cluster.api_server.extra_volumes,
+        ],
         probe,
         {
             "livenessProbe": probe.to_value("/livez", LIVENESS_FAILURES),
@@ -224,10 +225,9 @@ def manifests_directory(cluster: Cluster) -> Directory:
 def _certificate_volumes(cluster: Cluster, node: Node) -> Iterator[HostVolume]:
     yield host_volume("k8s-certs", cluster.paths.pki)
     yield host_volume("ca-certs", "/etc/ssl/certs")
-    for path in node.facts.ca_directories:
-        if path not in cluster.release.features.ca_directories:
-            continue
-        yield host_volume(path[1:].replace("/", "-"), path)
+    for path in cluster.release.features.ca_directories:
+        if path in node.facts.ca_directories or external_etcd.lies_below(cluster, path):
+            yield host_volume(path[1:].replace("/", "-"), path)
 
 
 def _bracketed(address: str) -> str:

@@ -3,12 +3,13 @@
 Source: kubeadm v1.30.4 `app/phases/copycerts/copycerts.go` (DownloadCerts).
 """
 
+import posixpath
 from collections.abc import Iterator
 
 from hardway.chapters.certs import pki_directories
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.discovery import verified_curl
-from hardway.chapters.upload_certs import SECRET_FILES
+from hardway.chapters.upload_certs import secret_files
 from hardway.errors import REFUSED
 from hardway.model import Cluster, Node
 from hardway.steps import Check, Command, Step
@@ -30,7 +31,7 @@ for name, path in FILES:
         sys.exit(f"Secret kubeadm-certs lacks {name}\\nhint: hardway apply uploads the certificates again")
     blob = base64.b64decode(data[name])
     if not blob:
-        # The first master has no such file: the key of an external CA.
+        # The first master has no such file: the key of an external CA, or TLS for an external etcd without it.
         continue
     try:
         wanted[pki / path] = key.decrypt(blob[:12], blob[12:], None)
@@ -40,17 +41,20 @@ for target, content in wanted.items():
     if target.exists() and target.read_bytes() != content:
         print(f"{target} exists and is another one\\nhint: reset this node first, or move the file away", file=sys.stderr)
         sys.exit(REFUSED)
+os.umask(0o022)
 for target, content in wanted.items():
+    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(target.name + ".new")
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
-    beside.chmod(0o600 if target.suffix == ".key" else 0o644)
+    beside.chmod(0o600 if b"PRIVATE KEY-----" in content else 0o644)
     beside.rename(target)
 """
 """Reads the Secret from standard input; arguments are the file of the certificate key and certificatesDir.
 
-Nothing is written unless everything fits. Modes are kubeadm's: keys 0600, certificates and sa.pub 0644.
+Nothing is written unless everything fits. Modes are kubeadm's: keys 0600, certificates and sa.pub 0644, and
+directories that are missing (of an external etcd's files) 0755.
 """
 
 _REASONS = """\
@@ -67,7 +71,8 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield from pki_directories(cluster, node)
     # The keys of the CAs may be missing: with an external CA there are none, and an operator may take them away.
     # Files are written in this order, so the last ones say that the others have come.
-    files = [f"{cluster.paths.pki}/{path}" for _, path in SECRET_FILES if not path.endswith("ca.key")]
+    pki = cluster.paths.pki
+    files = [posixpath.join(pki, path) for _, path in secret_files(cluster) if path and not path.endswith("ca.key")]
     token = f"token/{node.name}"
     yield Command(
         "control-plane-prepare/download-certs",
@@ -93,7 +98,7 @@ def _script(cluster: Cluster, node: Node, token: str) -> str:
         "(\numask 077\n"
         'work="$(mktemp -d)"\n'
         "trap 'rm -rf \"$work\"' EXIT\n"
-        + heredoc('cat >"$work/decrypt.py"', f"FILES = {SECRET_FILES!r}\nREFUSED = {REFUSED}\n{DECRYPT}")
+        + heredoc('cat >"$work/decrypt.py"', f"FILES = {secret_files(cluster)!r}\nREFUSED = {REFUSED}\n{DECRYPT}")
         # From a file, because a command line can be read by everybody on the machine.
         + f'printf \'Authorization: Bearer %s\' "$(cat {input_file(token)})" >"$work/auth"\n'
         + f"url={quote(url)}\n"

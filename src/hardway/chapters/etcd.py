@@ -49,8 +49,8 @@ def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
         "advertise-client-urls": f"https://{ip}:2379",
         "cert-file": f"{certs}/server.crt",
         "client-cert-auth": "true",
-        "data-dir": cluster.etcd.data_dir,
-        **(FINAL_FLAGS if cluster.etcd.final_flags else EXPERIMENTAL_FLAGS),
+        "data-dir": cluster.stacked_etcd.data_dir,
+        **(FINAL_FLAGS if cluster.stacked_etcd.final_flags else EXPERIMENTAL_FLAGS),
         "initial-advertise-peer-urls": peer_url(node),
         "initial-cluster": initial_cluster,
         "key-file": f"{certs}/server.key",
@@ -71,17 +71,17 @@ def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
     return pod(
         features,
         "etcd",
-        cluster.etcd.image,
-        flags(features, defaults, cluster.etcd.extra_args),
+        cluster.stacked_etcd.image,
+        flags(features, defaults, cluster.stacked_etcd.extra_args),
         [
-            host_volume("etcd-data", cluster.etcd.data_dir, read_only=False),
+            host_volume("etcd-data", cluster.stacked_etcd.data_dir, read_only=False),
             host_volume("etcd-certs", certs, read_only=False),
         ],
         probe,
         _ready_probes(probe, node) if features.etcd_readyz else _health_probes(probe, node),
         {"cpu": "100m", "memory": "100Mi"},
         {"kubeadm.kubernetes.io/etcd.advertise-client-urls": f"https://{ip}:2379"},
-        environment=dict(cluster.etcd.extra_envs),
+        environment=dict(cluster.stacked_etcd.extra_envs),
         sort_mounts=False,
     )
 
@@ -113,7 +113,9 @@ def client_url(node: Node) -> str:
 
 def data_directory(cluster: Cluster) -> Directory:
     """etcd's data: readable by root alone, as etcd itself demands."""
-    return Directory("etcd/data", cluster.etcd.data_dir, 0o700, why="etcd warns of, and later refuses, a wider mode")
+    return Directory(
+        "etcd/data", cluster.stacked_etcd.data_dir, 0o700, why="etcd warns of, and later refuses, a wider mode"
+    )
 
 
 def write_manifest(cluster: Cluster, node: Node, members: str, decide: str) -> Command:
@@ -195,7 +197,7 @@ def _probe(cluster: Cluster, node: Node) -> Probe:
     """kubeadm asks where the first listen-metrics-urls says (`GetEtcdProbeEndpoint`)."""
     loopback = "::1" if ":" in node.address else "127.0.0.1"
     named = cluster.release.features.named_probe_ports
-    first = argument(cluster.etcd.extra_args, "listen-metrics-urls").split(",")[0]
+    first = argument(cluster.stacked_etcd.extra_args, "listen-metrics-urls").split(",")[0]
     if not first:
         return Probe(loopback, 2381, "HTTP", named)
     url = urlsplit(first)

@@ -44,7 +44,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 
 def _announce(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
     url, manifest = peer_url(node), quote(f"{cluster.paths.manifests}/etcd.yaml")
-    data = quote(f"{cluster.etcd.data_dir}/member")
+    data = quote(f"{cluster.stacked_etcd.data_dir}/member")
     return Command(
         "control-plane-join/etcd/member",
         "add this member as a learner",
@@ -59,7 +59,7 @@ def _announce(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
         f"      exit {REFUSED} ;;\n"
         "    esac\n"
         f"    if [ -d {data} ]; then\n"
-        f"      echo {quote(f'{cluster.etcd.data_dir} holds the data of another etcd cluster')} >&2\n"
+        f"      echo {quote(f'{cluster.stacked_etcd.data_dir} holds the data of another etcd cluster')} >&2\n"
         "      echo 'hint: move it away, then apply again' >&2\n"
         f"      exit {REFUSED}\n    fi\n"
         '    [ -z "$own" ] || break\n'
@@ -89,7 +89,7 @@ def _promote(cluster: Cluster, node: Node, ctl: str, members: str) -> Command:
         f'own="$(grep -F {quote(f", {peer_url(node)}, ")} <<<"$said" || true)"\n'
         'if [ -z "$own" ]; then\n'
         "  echo 'this node has the manifest of etcd, but the cluster does not know the member any more' >&2\n"
-        f"  echo {quote(f'hint: reset this node, then apply again; its etcd data is in {cluster.etcd.data_dir}')} >&2\n"
+        f"  echo {quote(f'hint: reset this node, then apply again; its etcd data is in {cluster.stacked_etcd.data_dir}')} >&2\n"
         f"  exit {REFUSED}\nfi\n"
         f'until said="$({ctl} member promote "${{own%%,*}}" 2>&1)"; do\n'
         # Asked of a voter, etcd answers that only a learner can be promoted.

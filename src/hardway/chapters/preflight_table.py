@@ -2,7 +2,7 @@
 
 Source: kubeadm v1.30.4 `app/preflight/checks.go` (InitNodeChecks, JoinNodeChecks, addCommonChecks). The names in `key`
 are what ignorePreflightErrors lists. Left out: KubernetesVersion (it compares with kubeadm's own version),
-ExternalEtcdVersion (etcd is stacked), ImagePull (an action; the kubelet pulls). Asked of more nodes than kubeadm does:
+ImagePull (an action; the kubelet pulls). Asked of more nodes than kubeadm does:
 firewalld of workers, forwarding in all of the cluster's families of whoever joins.
 
 kubeadm asks once, before it does anything; we ask again on every run. So what can only be asked of an empty node is
@@ -12,10 +12,10 @@ answered yes by a node that belongs to this cluster already, which its kubelet's
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hardway.chapters import preflight_system
+from hardway.chapters import external_etcd, preflight_system
 from hardway.chapters.ports import free
 from hardway.chapters.sysctls import uses_ipv6
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, EtcdExternal, Node
 from hardway.model.ports import CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER, KUBELET, SCHEDULER, ports
 from hardway.steps import Check, Severity
 from hardway.steps.shell import quote, words
@@ -35,7 +35,11 @@ ALWAYS = ("crictl", "mount", "nsenter", "touch")
 def brought(cluster: Cluster) -> tuple[str, ...]:
     """Beginnings of the keys of questions that an empty machine need not answer with yes."""
     own = [f"FileExisting-{name}" for name in ALWAYS if name not in cluster.downloads]
-    return tuple(key for key in BROUGHT if key not in own)
+    keys = tuple(key for key in BROUGHT if key not in own)
+    if isinstance(cluster.etcd, EtcdExternal) and any(path in cluster.files for path in cluster.etcd.files):
+        # Without them the external etcd does not answer either.
+        keys += (external_etcd.CERTIFICATES, external_etcd.VERSION)
+    return keys
 
 
 def ask(key: str, name: str, script: str, hint: str = "", severity: Severity = Severity.ERROR) -> Check:
@@ -92,8 +96,12 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         hint="systemctl enable kubelet.service",
         severity=Severity.WARNING,
     )
-    if node.is_control_plane:
-        folder = cluster.etcd.data_dir
+    for check in external_etcd.questions(cluster, node):
+        # Who has joined is told of a silent etcd by its API server, and one endpoint of several may be down then.
+        once = ours(cluster) if check.key == external_etcd.VERSION else ""
+        yield replace(check, script=once + check.script)
+    if node in cluster.etcd_members:
+        folder = cluster.stacked_etcd.data_dir
         yield ask(
             f"DirAvailable-{folder.replace('/', '-')}",
             f"{folder} to be empty",
@@ -126,8 +134,9 @@ def _firewalld(cluster: Cluster, node: Node) -> Check:
 
 def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
     """kubeadm's ports, which are the defaults; of what else the table has, the taken ones are worth a warning."""
-    masters = (node.bind_port, SCHEDULER, CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER)
-    theirs = (*(masters if node.is_control_plane else ()), KUBELET)
+    masters = (node.bind_port, SCHEDULER, CONTROLLER_MANAGER)
+    members = (ETCD_CLIENT, ETCD_PEER) if node in cluster.etcd_members else ()
+    theirs = (*(masters if node.is_control_plane else ()), *members, KUBELET)
     more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and row.is_open]
     for port in dict.fromkeys((*theirs, *more)):
         check = free(port, Severity.ERROR if port in theirs else Severity.WARNING)

@@ -165,17 +165,22 @@ def _back(cluster: Cluster, node: Node, pod: str, read: tuple[Request, ...]) -> 
 
 def _well(cluster: Cluster, node: Node) -> Check:
     """Every member of etcd, because this one goes away for a moment, and the node's own API server."""
-    ctl = f"{etcd.etcdctl(cluster, *cluster.control_planes)} --command-timeout 5s"
-    members = Check(
-        "etcd",
-        f'said="$({ctl} endpoint health 2>&1)" || {{ grep -m1 "unhealthy" <<<"$said" || echo "${{said##*$\'\\n\'}}"; exit 1; }}\n',
-    )
     return all_of(
         "all members of etcd and the API server of this node to be well",
-        members,
+        *_members(cluster),
         *_health(cluster, node, "kube-apiserver"),
         hint="certificates that have ended already are a reason: --force renews on all masters at once",
     )
+
+
+def _members(cluster: Cluster) -> Iterator[Check]:
+    """External etcd has none; the API server tells of it when it is asked whether it is ready."""
+    if cluster.etcd_members:
+        ctl = f"{etcd.etcdctl(cluster, *cluster.etcd_members)} --command-timeout 5s"
+        yield Check(
+            "etcd",
+            f'said="$({ctl} endpoint health 2>&1)" || {{ grep -m1 "unhealthy" <<<"$said" || echo "${{said##*$\'\\n\'}}"; exit 1; }}\n',
+        )
 
 
 def _health(cluster: Cluster, node: Node, pod: str) -> Iterator[Check]:

@@ -8,7 +8,7 @@ iptables: `LEFT` says it. The chapter knows what this node was from its inventor
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, EtcdExternal, Node
 from hardway.pki.openssl import KEYS
 from hardway.steps import Check, Command, Step
 from hardway.steps.shell import INPUTS, for_each, quote, words
@@ -28,6 +28,17 @@ LEFT = (
     "containerd, the kubelet and what chapters 5-9 laid down: apply can join the machine again",
 )
 """What stays, as with kubeadm."""
+
+
+def left(cluster: Cluster) -> tuple[str, ...]:
+    """What stays of this cluster, in words."""
+    if not isinstance(cluster.etcd, EtcdExternal):
+        return LEFT
+    where = ", ".join(cluster.etcd.endpoints)
+    kept = [path for path in cluster.etcd.files if not path.startswith(f"{cluster.paths.pki}/")]
+    files = (f"what API servers showed to it ({', '.join(dict.fromkeys(kept))})",) if kept else ()
+    return (f"the data in the external etcd ({where}): a new cluster must not find it there", *files, *LEFT)
+
 
 CRI = "io.containerd.grpc.v1.cri"
 
@@ -123,7 +134,7 @@ def _mounts(cluster: Cluster) -> Command:
 def emptied(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """Directories whose content goes; they themselves stay, as with kubeadm."""
     paths = cluster.paths
-    etcd = (cluster.etcd.data_dir,) if node.is_control_plane else ()
+    etcd = (cluster.stacked_etcd.data_dir,) if node in cluster.etcd_members else ()
     return (*etcd, paths.manifests, paths.kubelet, paths.pki)
 
 

@@ -8,21 +8,35 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, EtcdExternal, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.shell import heredoc, input_file, quote
 
-SECRET_FILES = (
-    ("ca.crt", "ca.crt"),
-    ("ca.key", "ca.key"),
-    ("etcd-ca.crt", "etcd/ca.crt"),
-    ("etcd-ca.key", "etcd/ca.key"),
-    ("front-proxy-ca.crt", "front-proxy-ca.crt"),
-    ("front-proxy-ca.key", "front-proxy-ca.key"),
-    ("sa.key", "sa.key"),
-    ("sa.pub", "sa.pub"),
-)
-"""Key in the Secret kubeadm-certs, and file below certificatesDir."""
+
+def secret_files(cluster: Cluster) -> tuple[tuple[str, str], ...]:
+    """Key in the Secret kubeadm-certs, and file: below certificatesDir, or an absolute path.
+
+    Of external etcd three keys are always there; an empty path is a file that the configuration does not name.
+    """
+    etcd = cluster.etcd
+    return (
+        ("ca.crt", "ca.crt"),
+        ("ca.key", "ca.key"),
+        *(
+            (
+                ("external-etcd-ca.crt", etcd.ca_file),
+                ("external-etcd.crt", etcd.cert_file),
+                ("external-etcd.key", etcd.key_file),
+            )
+            if isinstance(etcd, EtcdExternal)
+            else (("etcd-ca.crt", "etcd/ca.crt"), ("etcd-ca.key", "etcd/ca.key"))
+        ),
+        ("front-proxy-ca.crt", "front-proxy-ca.crt"),
+        ("front-proxy-ca.key", "front-proxy-ca.key"),
+        ("sa.key", "sa.key"),
+        ("sa.pub", "sa.pub"),
+    )
+
 
 ENCRYPT = """\
 import base64, json, os, pathlib, sys
@@ -32,6 +46,8 @@ key = AESGCM(bytes.fromhex(pathlib.Path(sys.argv[1]).read_text().strip()))
 pki, token_id = pathlib.Path(sys.argv[2]), sys.argv[3]
 
 def sealed(path):
+    if not path:
+        return ""
     file, nonce = pki / path, os.urandom(12)
     if not file.exists():
         if path.endswith("ca.key"):
@@ -112,7 +128,7 @@ def _script(cluster: Cluster) -> str:
         "  description: Proxy for managing TTL for the kubeadm-certs secret\n"
         '  expiration: "$expiration"\n'
         '  token-id: "$id"\n  token-secret: "$(random 16)"\nEOF\n)"\n'
-        + heredoc('cat >"$work/encrypt.py"', f"FILES = {SECRET_FILES!r}\n{ENCRYPT}")
+        + heredoc('cat >"$work/encrypt.py"', f"FILES = {secret_files(cluster)!r}\n{ENCRYPT}")
         + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" \\\n'
         '  >"$work/secret.json"\n'
         # Replaced as a whole, as kubeadm does: an older owner must not stay beside the new one.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hardway.chapters.reset import LEFT
+from hardway.chapters.reset import left as left_behind
 from hardway.cli import movement, ui
 from hardway.cli.movement import Yes
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, Nodes, connection, read
@@ -56,5 +56,5 @@ def reset(
                 results.append(asyncio.run(alone([name])))
     movement.report(movement.Result.of(results), json)
     if not json:
-        for line in LEFT:
+        for line in left_behind(cluster):
             ui.say(f"left: {line}")

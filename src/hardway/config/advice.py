@@ -14,8 +14,8 @@ def advice(cluster: Cluster) -> tuple[str, ...]:
 
 
 def _advice(cluster: Cluster) -> Iterator[str]:
-    masters = len(cluster.control_planes)
-    if masters % 2 == 0:
+    masters, members = len(cluster.control_planes), len(cluster.etcd_members)
+    if members and members % 2 == 0:
         yield f"{masters} masters bear no more failures than {masters - 1}: etcd needs more than half of its members"
     if len(cluster.balancers) > 1 and not cluster.balancer.virtual:
         if any(node.address == cluster.balancer.address for node in cluster.balancers):

@@ -26,6 +26,7 @@ ONLY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "controllerManager.extraEnvs",
             "scheduler.extraEnvs",
             "etcd.local.extraEnvs",
+            "etcd.external.httpEndpoints",
         ),
         "InitConfiguration": ("nodeRegistration.imagePullSerial", "timeouts"),
         "JoinConfiguration": ("nodeRegistration.imagePullSerial", "timeouts"),

@@ -24,13 +24,15 @@ _TOP = """
     {bool}: featureGates
 """
 _NETWORKING = struct("str: serviceSubnet podSubnet dnsDomain")
+_ETCD = "*Local: local *External: external"
 _LOCAL = "str: imageRepository imageTag dataDir! [str]: serverCertSANs peerCertSANs"
+_EXTERNAL = struct("[str]: endpoints! httpEndpoints str: caFile! certFile! keyFile!")
 _COMPONENT = "[Volume]: extraVolumes"
 
 FIELDS: Mapping[str, Struct] = {
     V1BETA3: struct(
         _TOP,
-        Etcd=struct("*Local: local", Local=struct(f"{_LOCAL} {{str}}: extraArgs")),
+        Etcd=struct(_ETCD, External=_EXTERNAL, Local=struct(f"{_LOCAL} {{str}}: extraArgs")),
         Networking=_NETWORKING,
         APIServer=struct(
             f"{_COMPONENT} {{str}}: extraArgs [str]: certSANs *duration: timeoutForControlPlane", Volume=_VOLUME
@@ -41,7 +43,11 @@ FIELDS: Mapping[str, Struct] = {
     V1BETA4: struct(
         _TOP
         + "str: encryptionAlgorithm *duration: certificateValidityPeriod caCertificateValidityPeriod Proxy: proxy",
-        Etcd=struct("*Local: local", Local=struct(f"{_LOCAL} [Arg]: extraArgs [Env]: extraEnvs", Arg=_ARG, Env=_ENV)),
+        Etcd=struct(
+            _ETCD,
+            External=_EXTERNAL,
+            Local=struct(f"{_LOCAL} [Arg]: extraArgs [Env]: extraEnvs", Arg=_ARG, Env=_ENV),
+        ),
         Networking=_NETWORKING,
         APIServer=struct(
             f"{_COMPONENT} [Arg]: extraArgs [Env]: extraEnvs [str]: certSANs", Volume=_VOLUME, Arg=_ARG, Env=_ENV
@@ -53,14 +59,16 @@ FIELDS: Mapping[str, Struct] = {
 }
 
 
-def stored(given: Mapping[str, Any], endpoint: str, api: str, disabled: Mapping[str, bool]) -> dict[str, Any]:
+def stored(
+    given: Mapping[str, Any], endpoint: str, api: str, disabled: Mapping[str, bool], *, http_endpoints: bool = False
+) -> dict[str, Any]:
     """The user's document with kubeadm's defaults, in the API version in which it is stored.
 
-    `endpoint` is the controlPlaneEndpoint with its port, `disabled` whether `dns` and `proxy` are.
+    `endpoint` is the controlPlaneEndpoint with its port, `disabled` whether `dns` and `proxy` are; `http_endpoints`:
+    an external etcd has that field.
     """
     api_server = given.get("apiServer") or {}
     networking = given.get("networking") or {}
-    local = (given.get("etcd") or {}).get("local") or {}
     value = {
         **given,
         "apiVersion": api,
@@ -78,12 +86,12 @@ def stored(given: Mapping[str, Any], endpoint: str, api: str, disabled: Mapping[
             # Certificates hold names as DNS compares them.
             "certSANs": [name.lower() for name in api_server.get("certSANs") or []],
         },
-        "etcd": {"local": {**local, "dataDir": local.get("dataDir") or "/var/lib/etcd"}},
+        "etcd": _etcd(given.get("etcd") or {}, http_endpoints=http_endpoints),
     }
     if api == V1BETA3:
         value["apiServer"]["timeoutForControlPlane"] = api_server.get("timeoutForControlPlane") or "4m0s"
         return marshal(FIELDS[api], value)
-    for component in (value["apiServer"], value["etcd"]["local"]):
+    for component in (value["apiServer"], value["etcd"].get("local") or {}):
         component["extraArgs"] = _listed(component.get("extraArgs"))
     for name in ("controllerManager", "scheduler"):
         component = given.get(name) or {}
@@ -94,6 +102,16 @@ def stored(given: Mapping[str, Any], endpoint: str, api: str, disabled: Mapping[
     value["certificateValidityPeriod"] = given.get("certificateValidityPeriod") or "8760h"
     value["caCertificateValidityPeriod"] = given.get("caCertificateValidityPeriod") or "87600h"
     return marshal(FIELDS[api], value)
+
+
+def _etcd(given: Mapping[str, Any], *, http_endpoints: bool) -> dict[str, Any]:
+    """etcd with its defaults: local unless it is external."""
+    external = given.get("external")
+    if external is None:
+        local = given.get("local") or {}
+        return {"local": {**local, "dataDir": local.get("dataDir") or "/var/lib/etcd"}}
+    asked = (external.get("httpEndpoints") or external.get("endpoints")) if http_endpoints else None
+    return {"external": {**external, "httpEndpoints": asked}}
 
 
 def _listed(flags: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from hardway.config.document import SourceDocument
 from hardway.config.flags import Flags
+from hardway.config.kubeadm import LocalEtcd
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
 
@@ -25,7 +26,7 @@ advertise-client-urls is none of them: one name may lead to all members.
 def problems(sources: Sources) -> Iterator[Problem]:
     """Every flag that says something else than the field that decides it."""
     about, cluster = sources.documents["ClusterConfiguration"], sources.cluster
-    local, networking = cluster.etcd.local, cluster.networking
+    local, networking = cluster.etcd.local or LocalEtcd(), cluster.networking
     masters = sum("control-plane" in node.roles for node in sources.inventory.nodes)
     components: tuple[tuple[str, tuple[str, ...], Flags, Mapping[str, tuple[str, str]]], ...] = (
         (

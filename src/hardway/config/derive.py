@@ -20,6 +20,7 @@ from hardway.model import (
     Cluster,
     Component,
     Endpoint,
+    EtcdExternal,
     EtcdLocal,
     HostVolume,
     Network,
@@ -81,6 +82,7 @@ def derive(sources: Sources) -> Cluster:
                 endpoint.url.removeprefix("https://"),
                 release.features.upload_config_api,
                 {name: phase in skipped or "addon" in skipped for name, phase in ADDONS.items()},
+                http_endpoints=release.features.external_etcd_http_endpoints,
             )
         ),
         kubelet_configuration=freeze_document(
@@ -182,8 +184,12 @@ def _normal(sources: Sources, features: Features) -> dict[str, Any]:
     return given
 
 
-def _etcd(config: api.ClusterConfiguration, release: versions.Release) -> EtcdLocal:
-    local = config.etcd.local
+def _etcd(config: api.ClusterConfiguration, release: versions.Release) -> EtcdLocal | EtcdExternal:
+    if (external := config.etcd.external) is not None:
+        endpoints = tuple(external.endpoints)
+        files = (external.ca_file, external.cert_file, external.key_file)
+        return EtcdExternal(endpoints, *files, tuple(external.http_endpoints) or endpoints)
+    local = config.etcd.local or api.LocalEtcd()
     tag = local.image_tag or release.etcd_image_tag
     return EtcdLocal(
         local.data_dir,

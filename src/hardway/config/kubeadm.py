@@ -96,10 +96,29 @@ class LocalEtcd(ImageMeta):
     peer_cert_sans: list[str] = Field(default_factory=list, alias="peerCertSANs")
 
 
-class Etcd(Strict):
-    """etcd: this version of hardway builds stacked etcd."""
+class ExternalEtcd(Strict):
+    """etcd.external."""
 
-    local: LocalEtcd = Field(default_factory=LocalEtcd)
+    endpoints: list[str] = Field(min_length=1)
+    http_endpoints: list[str] = Field(default_factory=list)
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+class Etcd(Strict):
+    """etcd: on the masters (the default) or somewhere else, and not both."""
+
+    local: LocalEtcd | None = None
+    external: ExternalEtcd | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _local_is_the_default(cls, value: Any) -> Any:
+        """`SetDefaults_Etcd`."""
+        if isinstance(value, dict) and value.get("local") is None and value.get("external") is None:
+            return {**value, "local": {}}
+        return value
 
 
 class Networking(Strict):
@@ -243,7 +262,6 @@ class JoinConfiguration(TypeMeta):
 UNSUPPORTED = {
     "dryRun": "`hardway plan` shows what would be done",
     "valueFrom": "a static pod can read no objects of the API: write the `value`",
-    "external": "this version of hardway builds etcd on the masters (etcd.local)",
     "file": "hardway finds the cluster with a token of its own (discovery.bootstrapToken)",
 }
 """Fields that kubeadm has and hardway has not."""

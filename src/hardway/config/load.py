@@ -10,6 +10,7 @@ from hardway.config import (
     attachments,
     balancers,
     conflicts,
+    external_etcd,
     kube_proxy,
     machines,
     networks,
@@ -82,11 +83,13 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
             rules.problems,
             conflicts.problems,
             patches.given,
+            external_etcd.problems,
             _durations,
         ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
         problems += patches.read(sources, folder)
+        problems += external_etcd.attached(sources)
     cluster = None if problems else derive(sources)
     if cluster is not None:
         problems += patches.unfit(sources, cluster)

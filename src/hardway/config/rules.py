@@ -53,6 +53,7 @@ def problems(sources: Sources) -> Iterator[Problem]:
 
 
 def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterator[Problem]:
+    local = cluster.etcd.local or api.LocalEtcd()
     if not is_dns_name(cluster.networking.dns_domain):
         yield about.problem(("networking", "dnsDomain"), f"`{cluster.networking.dns_domain}` is not a DNS name")
     if not is_endpoint(cluster.control_plane_endpoint):
@@ -63,7 +64,7 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
         )
     paths: tuple[tuple[Path, str], ...] = (
         (("certificatesDir",), cluster.certificates_dir),
-        (("etcd", "local", "dataDir"), cluster.etcd.local.data_dir),
+        (("etcd", "local", "dataDir"), local.data_dir),
     )
     for path, text in paths:
         if not text.startswith("/"):
@@ -71,14 +72,13 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
     repositories: tuple[tuple[Path, str], ...] = (
         (("imageRepository",), cluster.image_repository),
         (("dns", "imageRepository"), cluster.dns.image_repository),
-        (("etcd", "local", "imageRepository"), cluster.etcd.local.image_repository),
+        (("etcd", "local", "imageRepository"), local.image_repository),
     )
     for path, text in repositories:
         if text and not REPOSITORY.fullmatch(text):
             yield about.problem(
                 path, f"`{text}` is not the name of a repository", "for example registry.example.com/k8s"
             )
-    local = cluster.etcd.local
     yield from _sans(about, ("apiServer", "certSANs"), [name.lower() for name in cluster.api_server.cert_sans])
     yield from _sans(about, ("etcd", "local", "serverCertSANs"), local.server_cert_sans)
     yield from _sans(about, ("etcd", "local", "peerCertSANs"), local.peer_cert_sans)

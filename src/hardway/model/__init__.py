@@ -1,20 +1,18 @@
 """The cluster and its nodes as frozen, fully derived data."""
 
+from hardway.model.args import Args, argument, authorization_modes
 from hardway.model.cluster import (
-    Args,
     Balancer,
     Certificates,
     Cluster,
     Component,
     Endpoint,
-    EtcdLocal,
     HostVolume,
     Network,
     Networking,
     Paths,
-    argument,
-    authorization_modes,
 )
+from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.model.patches import Patch, Patches
 from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
@@ -30,6 +28,7 @@ __all__ = [
     "Document",
     "DownloadSource",
     "Endpoint",
+    "EtcdExternal",
     "EtcdLocal",
     "Facts",
     "HostVolume",

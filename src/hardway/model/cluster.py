@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hardway.model.args import Args
+from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import Node, Role
 from hardway.model.supply import DownloadSource, Proxy, Registry
 from hardway.model.value import Document
@@ -65,23 +67,6 @@ class HostVolume:
     path_type: str = ""
 
 
-Args = tuple[tuple[str, str], ...]
-"""Flags without their dashes, with their values; a flag may stand there several times."""
-
-
-def argument(args: Args, name: str, default: str = "") -> str:
-    """Value of a flag: the last one counts, as for kubeadm (`GetArgValue`)."""
-    return next((value for key, value in reversed(args) if key == name), default)
-
-
-AUTHORIZATION_MODES = ("Node", "RBAC", "Webhook", "ABAC", "AlwaysAllow", "AlwaysDeny")
-
-
-def authorization_modes(asked: str) -> str:
-    """Those of the asked modes that kubeadm knows, or its default (`getAuthzModes`)."""
-    return ",".join(mode for mode in asked.split(",") if mode in AUTHORIZATION_MODES) or "Node,RBAC"
-
-
 @dataclass(frozen=True)
 class Certificates:
     """What the configuration says of all keys and certificates."""
@@ -104,22 +89,6 @@ class Component:
     """apiServer only."""
     extra_envs: tuple[tuple[str, str], ...] = ()
     """Variables of the container."""
-
-
-@dataclass(frozen=True)
-class EtcdLocal:
-    """etcd.local of ClusterConfiguration."""
-
-    data_dir: str = "/var/lib/etcd"
-    extra_args: Args = ()
-    server_cert_sans: tuple[str, ...] = ()
-    peer_cert_sans: tuple[str, ...] = ()
-    image: str = ""
-    """Full image reference."""
-    extra_envs: tuple[tuple[str, str], ...] = ()
-    """Variables of the container."""
-    final_flags: bool = False
-    """It knows flags by their final names, which once were experimental (etcd 3.6)."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +132,7 @@ class Cluster:
     """timeoutForControlPlane in seconds."""
     controller_manager: Component = field(default_factory=Component)
     scheduler: Component = field(default_factory=Component)
-    etcd: EtcdLocal = field(default_factory=EtcdLocal)
+    etcd: EtcdLocal | EtcdExternal = field(default_factory=EtcdLocal)
     certificates: Certificates = field(default_factory=Certificates)
     feature_gates: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     skip_phases: tuple[str, ...] = ()
@@ -208,6 +177,18 @@ class Cluster:
     @property
     def joining_control_planes(self) -> tuple[Node, ...]:
         return self.control_planes[1:]
+
+    @property
+    def etcd_members(self) -> tuple[Node, ...]:
+        """Nodes that run a member of etcd: every master, or none where etcd is external."""
+        return self.control_planes if isinstance(self.etcd, EtcdLocal) else ()
+
+    @property
+    def stacked_etcd(self) -> EtcdLocal:
+        """The etcd of `etcd_members`; ValueError where there are none."""
+        if isinstance(self.etcd, EtcdExternal):
+            raise ValueError("etcd is external: it has no members here")
+        return self.etcd
 
     @property
     def workers(self) -> tuple[Node, ...]:

@@ -15,7 +15,7 @@ def images(cluster: Cluster) -> tuple[str, ...]:
         *(cluster.image(name) for name in names if name != "kube-proxy" or not cluster.skips("addon/kube-proxy")),
         *([] if cluster.skips("addon/coredns") else [cluster.coredns_image]),
         cluster.pause_image,
-        cluster.etcd.image,
+        *([cluster.stacked_etcd.image] if cluster.etcd_members else []),
     ]
     own = [name for manifest in cluster.manifests for name in _named(manifest)]
     return tuple(dict.fromkeys([*kubernetes, *own]))
@@ -24,7 +24,9 @@ def images(cluster: Cluster) -> tuple[str, ...]:
 def on_workers(cluster: Cluster) -> tuple[str, ...]:
     """Those that a node without a control plane may run."""
     masters = {cluster.image(f"kube-{name}") for name in ("apiserver", "controller-manager", "scheduler")}
-    return tuple(name for name in images(cluster) if name not in masters | {cluster.etcd.image})
+    if cluster.etcd_members:
+        masters.add(cluster.stacked_etcd.image)
+    return tuple(name for name in images(cluster) if name not in masters)
 
 
 def _named(value: Value) -> Iterator[str]:

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
-from hardway.model.cluster import Cluster, argument
+from hardway.model.args import argument
+from hardway.model.cluster import Cluster
 from hardway.model.node import Node, Role
 from hardway.model.value import Document
 
@@ -96,11 +97,8 @@ def clients(cluster: Cluster, port: Port, node: Node) -> tuple[Node, ...]:
 
 def _control_plane(cluster: Cluster, node: Node) -> Iterator[Port]:
     yield Port(node.bind_port, "kube-apiserver", "the API", ALL, "users of the API")
-    yield Port(ETCD_CLIENT, "etcd", "clients: API servers, etcdctl, joining masters", MASTERS)
-    yield Port(ETCD_PEER, "etcd", "members among each other", MASTERS)
-    metrics = argument(cluster.etcd.extra_args, "listen-metrics-urls", f"http://127.0.0.1:{ETCD_METRICS}")
-    for number, local in _listeners(metrics.split(","), ETCD_METRICS):
-        yield Port(number, "etcd", "metrics and health, without TLS", is_local=local, outside=_scrapers(local))
+    if node in cluster.etcd_members:
+        yield from _etcd(cluster)
     for name, component, number in (
         ("kube-controller-manager", cluster.controller_manager, CONTROLLER_MANAGER),
         ("kube-scheduler", cluster.scheduler, SCHEDULER),
@@ -109,6 +107,15 @@ def _control_plane(cluster: Cluster, node: Node) -> Iterator[Port]:
         given = argument(component.extra_args, "secure-port")
         if port := int(given) if given.isdecimal() else number:
             yield Port(port, name, "metrics and health", is_local=local, outside=_scrapers(local))
+
+
+def _etcd(cluster: Cluster) -> Iterator[Port]:
+    yield Port(ETCD_CLIENT, "etcd", "clients: API servers, etcdctl, joining masters", MASTERS)
+    yield Port(ETCD_PEER, "etcd", "members among each other", MASTERS)
+    given = cluster.stacked_etcd.extra_args
+    metrics = argument(given, "listen-metrics-urls", f"http://127.0.0.1:{ETCD_METRICS}")
+    for number, local in _listeners(metrics.split(","), ETCD_METRICS):
+        yield Port(number, "etcd", "metrics and health, without TLS", is_local=local, outside=_scrapers(local))
 
 
 def _kubernetes(cluster: Cluster) -> Iterator[Port]:

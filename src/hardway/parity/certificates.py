@@ -109,7 +109,7 @@ def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
 
 def same_as(content: bytes, files: Mapping[str, bytes]) -> str:
     """The file that has this content, in words."""
-    paths = [path for path, other in files.items() if path.endswith((".crt", ".key", ".pub")) and other == content]
+    paths = [path for path, other in files.items() if other == content]
     return f"content of {paths[0]}" if paths else "content of no file"
 
 

@@ -116,7 +116,7 @@ def requests(cluster: Cluster, start: Tree) -> Requests:
         inputs[input_file(f"token/{other.name}")] = file(new_token() + "\n", 0o600)
     lines = []
     for stage in INIT:
-        for step in stage.chapter.steps(cluster, node):
+        for step in stage.chapter.steps(cluster, node) if node in stage.on(cluster) else ():
             if not asks_api(step):
                 continue
             for primitive in lower(step):

@@ -5,16 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 from hardway.config import load
-from hardway.model import Cluster, Node
-from hardway.parity import documents, made, objects, sealed
+from hardway.model import Cluster, EtcdLocal, Node
+from hardway.parity import documents, made, objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import Difference, compare
 from hardway.parity.declared import Declared, declaration
 from hardway.parity.made import Requests
 from hardway.parity.normalise import describe
-from hardway.parity.objects import SHARED
 from hardway.parity.oracle import Action, Made, Oracle, patch_files
 from hardway.parity.values import Fields
 from hardway.pki.kubeconfigs import rotated_certificate
@@ -81,22 +81,31 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
             return first.result(), second.result()
 
         first = cluster.first_control_plane
-        known_before = {**(_keys(cluster, authorities) if authorities else {}), **patch_files(first)}
+        others = shared.foreign(cluster)
+        given = {f"{cluster.paths.pki}/{name}": content for name, content in (authorities or {}).items()} | others
+        known_before = {**(shared.downloaded(cluster, given) if given else {}), **patch_files(first)}
         ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
         rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
         final = both(partial(made.finalize, cluster, rotated["ours"]), partial(oracle.finalize, rotated["kubeadm"]))
         rows += _file_rows(cluster, first, final, (rotated["ours"], rotated["kubeadm"]), made.FINALIZE)
         asked, told = (
-            pool.submit(made.requests, cluster, below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki)),
+            pool.submit(
+                made.requests,
+                cluster,
+                {
+                    **shared.downloaded(cluster, others),
+                    **below(ours.tree, cluster.paths.kubernetes, cluster.paths.pki),
+                },
+            ),
             pool.submit(oracle.actions),
         )
         actions, dry = told.result()
         stored = documents.stored(oracle.documents, (one.value for one in actions if one.resource == "configmaps"))
         objects_compared = _object_rows(cluster, asked.result(), ours, actions, dry)
-        known = shared(cluster, ours.tree), shared(cluster, theirs.tree)
+        common = shared.downloaded(cluster, contents(ours.tree)), shared.downloaded(cluster, contents(theirs.tree))
         for node in cluster.joining_control_planes:
-            before = {**known[0], **patch_files(node)}, {**known[1], **patch_files(node)}
+            before = {**common[0], **patch_files(node)}, {**common[1], **patch_files(node)}
             pair = both(
                 partial(made.join_control_plane, cluster, node, before[0]),
                 partial(oracle.join_control_plane, node, before[1], stored),
@@ -136,9 +145,10 @@ def _object_rows(
     around = Surroundings(contents(ours.tree), requests.begun, requests.ended)
     described = objects.of_requests(requests, around)
     rows = rows_of(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
-    opened = sealed.differences(requests, around.files, cluster.paths.pki)
+    wanted = shared.transferred(cluster)
+    opened = sealed.differences(requests, around.files, wanted)
     return [
-        replace(row, fields=row.fields + len(SHARED), differences=row.differences + opened)
+        replace(row, fields=row.fields + len(wanted), differences=row.differences + opened)
         if row.item == sealed.ITEM
         else row
         for row in rows
@@ -172,21 +182,6 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     }
 
 
-def shared(cluster: Cluster, tree: Tree) -> Tree:
-    """What a joining master downloads."""
-    return _keys(cluster, {name: tree[f"{cluster.paths.pki}/{name}"].content for name in SHARED})
-
-
-def _keys(cluster: Cluster, contents: Mapping[str, bytes]) -> Tree:
-    """CAs and service-account keys, with the modes that a joining master gives them (kubeadm `copycerts.DownloadCerts`)."""
-    pki = cluster.paths.pki
-    folders = (cluster.paths.kubernetes, pki, f"{pki}/etcd")
-    made: dict[str, Entry] = {path: Entry(Kind.DIRECTORY, 0o755) for path in folders}
-    for name, content in contents.items():
-        made[f"{pki}/{name}"] = file(content, 0o600 if name.endswith(".key") else 0o644)
-    return made
-
-
 def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     """What a worker has once it believes the cluster (kubeadm `app/cmd/phases/join/kubelet.go`, WriteCert)."""
     path = f"{cluster.paths.pki}/ca.crt"
@@ -195,6 +190,7 @@ def _trusted(cluster: Cluster, tree: Tree) -> Tree:
 
 
 def folders_of(cluster: Cluster) -> tuple[str, ...]:
-    """Where kubeadm writes."""
-    paths = cluster.paths
-    return (paths.kubernetes, paths.pki, paths.kubelet, cluster.etcd.data_dir)
+    """Where kubeadm writes; the directory of a stacked etcd's data must not be there for an external one."""
+    paths, etcd = cluster.paths, cluster.etcd
+    own = (etcd.data_dir,) if isinstance(etcd, EtcdLocal) else (EtcdLocal.data_dir, *map(normpath, etcd.files))
+    return (paths.kubernetes, paths.pki, paths.kubelet, *own)

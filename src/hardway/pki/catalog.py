@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, EtcdExternal, Node
 
 
 class Usage(StrEnum):
@@ -77,12 +77,12 @@ _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 
 
 def ca(cluster: Cluster, name: str) -> CertSpec:
-    """The CA `ca`, `front-proxy-ca` or `etcd-ca`."""
+    """The CA `ca`, `front-proxy-ca` or, where the masters run etcd, `etcd-ca`."""
     return next(spec for spec in authorities(cluster) if spec.name == name)
 
 
 def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
-    """The three CAs, the same on every master."""
+    """The three CAs, the same on every master; external etcd has a CA of its own."""
     pki = cluster.paths.pki
     return tuple(
         CertSpec(
@@ -101,6 +101,7 @@ def authorities(cluster: Cluster) -> tuple[CertSpec, ...]:
             ("front-proxy-ca", "front-proxy-ca", "front-proxy-ca", "signs the identity of the API aggregation layer"),
             ("etcd-ca", "etcd/ca", "etcd-ca", "signs everything that talks to etcd"),
         )
+        if name != "etcd-ca" or cluster.etcd_members
     )
 
 
@@ -122,10 +123,6 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
         ),
         (networking.api_service_address, node.address),
     )
-    local = (node.name, "localhost")
-    loopback = (node.address, "127.0.0.1", "::1")
-    etcd_server = _alternate_names((*local, *cluster.etcd.server_cert_sans), loopback)
-    etcd_peer = _alternate_names((*local, *cluster.etcd.peer_cert_sans), loopback)
     server, client = Usage.SERVER, Usage.CLIENT
     nothing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -156,7 +153,7 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             cluster.certificates.algorithm,
         )
 
-    return (
+    found = (
         leaf(
             "apiserver",
             "apiserver",
@@ -183,6 +180,15 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             "front-proxy-client",
             (client,),
         ),
+    )
+    if isinstance(cluster.etcd, EtcdExternal):
+        return found
+    local = (node.name, "localhost")
+    loopback = (node.address, "127.0.0.1", "::1")
+    etcd_server = _alternate_names((*local, *cluster.etcd.server_cert_sans), loopback)
+    etcd_peer = _alternate_names((*local, *cluster.etcd.peer_cert_sans), loopback)
+    return (
+        *found,
         leaf(
             "etcd-server",
             "etcd/server",

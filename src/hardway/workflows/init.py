@@ -15,14 +15,14 @@ from hardway.chapters.upload_certs import UPLOAD_CERTS
 from hardway.chapters.upload_config import UPLOAD_CONFIG
 from hardway.chapters.user_manifests import USER_MANIFESTS
 from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
-from hardway.workflows.stage import After, Stage, balancers, first_control_plane
+from hardway.workflows.stage import After, Stage, balancers, first_control_plane, first_member
 
 INIT: tuple[Stage, ...] = (
     Stage(CERTS, first_control_plane, makes=("ca-pin", "ca")),
     Stage(KUBECONFIG, first_control_plane),
     Stage(CHECK_EXPIRATION, first_control_plane),
     Stage(CONTROL_PLANE, first_control_plane),
-    Stage(ETCD, first_control_plane),
+    Stage(ETCD, first_member),
     Stage(KUBELET_START, first_control_plane, after=(After("load-balancer", balancers),)),
     Stage(WAIT_CONTROL_PLANE, first_control_plane),
     # Article order is 24, 25, 26, 27. Joining nodes wait for 24 and 26, nobody waits for 25: so it comes after them.

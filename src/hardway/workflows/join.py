@@ -15,7 +15,15 @@ from hardway.chapters.mark_control_plane import MARK_CONTROL_PLANE
 from hardway.chapters.ports import PORTS
 from hardway.chapters.token_cleanup import TOKEN_CLEANUP
 from hardway.chapters.wait_control_plane import WAIT_CONTROL_PLANE
-from hardway.workflows.stage import After, Stage, everywhere, first_control_plane, joining_control_planes, workers
+from hardway.workflows.stage import (
+    After,
+    Stage,
+    everywhere,
+    first_control_plane,
+    joining_control_planes,
+    joining_members,
+    workers,
+)
 
 JOIN: tuple[Stage, ...] = (
     # While the first master's API server starts; not beside its own keys, which everybody waits for.
@@ -28,7 +36,7 @@ JOIN: tuple[Stage, ...] = (
     Stage(KUBELET_START, joining_control_planes),
     # etcd takes one learner at a time, and the next only when all voters have been connected for five seconds
     # (its strict reconfiguration check); everything else of a joining master overlaps with the others.
-    Stage(ETCD_JOIN, joining_control_planes, serial=True),
+    Stage(ETCD_JOIN, joining_members, serial=True),
     # kubeadm writes these manifests before the kubelet starts; an API server whose etcd is still a learner only
     # crash-loops, and each crash costs a back-off of ten seconds. The files are the same.
     Stage(CONTROL_PLANE, joining_control_planes),

@@ -17,6 +17,15 @@ def joining_control_planes(cluster: Cluster) -> tuple[Node, ...]:
     return cluster.joining_control_planes
 
 
+def first_member(cluster: Cluster) -> tuple[Node, ...]:
+    """The first member of etcd; nobody where etcd is external."""
+    return cluster.etcd_members[:1]
+
+
+def joining_members(cluster: Cluster) -> tuple[Node, ...]:
+    return cluster.etcd_members[1:]
+
+
 def workers(cluster: Cluster) -> tuple[Node, ...]:
     return cluster.workers
 

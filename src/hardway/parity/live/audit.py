@@ -13,7 +13,7 @@ from hardway.engine.transport import Connect, open_transport
 from hardway.errors import HardwayError, StepFailed, Unreachable
 from hardway.model import Cluster, Node, thaw
 from hardway.parity.certificates import now
-from hardway.parity.live import fetch, judge, left, members, runtime, source, tokens, wanted
+from hardway.parity.live import external, fetch, judge, left, members, runtime, source, tokens, wanted
 from hardway.parity.live.cures import ADMINS, Tools
 from hardway.parity.live.finding import Finding, Grade, ordered
 from hardway.parity.live.judge import Judge
@@ -141,6 +141,7 @@ async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
         findings += judge.files(here, node, seen)
         findings += runtime.ends(here, node, seen)
         findings += runtime.kubelets(here, node, seen, nodes.get(node.name))
+        findings += external.files(here, node, seen)
         if node.is_control_plane:
             findings += runtime.pods(here, node, seen, api)
     authority = members.authority(here, read.nodes)

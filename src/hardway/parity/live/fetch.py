@@ -2,7 +2,7 @@
 key it tells the PEM label and the hash of its public key, of a kubeconfig only lines that are known to be harmless.
 """
 
-from hardway.model import Cluster, Node
+from hardway.model import Cluster, EtcdExternal, Node
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.steps.shell import quote, words
 
@@ -40,18 +40,23 @@ while IFS=$'\t' read -r mode owner kind path; do
   tell stat "$mode" "$owner" "$kind" "$path"
   [ "$kind" = f ] || continue
   case "$path" in
-    *.key) tell key "$(fingerprint <"$path" | tr ' ' _)" "$path" ;;
-    *.crt|*.pub|*/manifests/*|"$kubelet"/*config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
-    *.conf) tell content "$(kubeconfig "$path" | base64 -w0)" "$path" ;;
-    *.pem) tell content "$(openssl x509 -in "$path" 2>/dev/null | base64 -w0)" "$path"
+    # Those for an external etcd may have any name, and hold several things.
+    "$etcd_ca"|"$etcd_certificate"|"$etcd_key"|*.pem)
+       tell content "$(openssl x509 -in "$path" 2>/dev/null | base64 -w0)" "$path"
        tell key "$(openssl pkey -in "$path" 2>/dev/null | fingerprint | tr ' ' _)" "$path" ;;
+    *.key) tell key "$(fingerprint <"$path" | tr ' ' _)" "$path" ;;
+    # Somebody may have put a key beside a certificate.
+    *.crt|*.pub) tell content "$(sed '/BEGIN .*PRIVATE KEY/,/END .*PRIVATE KEY/d' "$path" | base64 -w0)" "$path" ;;
+    */manifests/*|"$kubelet"/*config.yaml|*.env) tell content "$(base64 -w0 <"$path")" "$path" ;;
+    *.conf) tell content "$(kubeconfig "$path" | base64 -w0)" "$path" ;;
   esac
 done < <(
   # Directories and files may be links to another disk; a link that leads nowhere stays one.
   find -L "$kubernetes" "$pki" -maxdepth 3 \( -path "$kubernetes/tmp" -o -path "$kubernetes/patches" \) -prune \
     -o \( -type d -o -name '*.crt' -o -name '*.key' -o -name '*.pub' -o -name '*.conf' -o -path '*/manifests/*' \) \
     -printf '%m\t%u:%g\t%y\t%p\n' 2>/dev/null
-  for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data"; do
+  for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data" \
+    "$etcd_ca" "$etcd_certificate" "$etcd_key"; do
     [ ! -e "$path" ] || find -L "$path" -maxdepth 0 -printf '%m\t%u:%g\t%y\t%p\n'
   done
   # These are links: what they lead to is asked.
@@ -71,13 +76,17 @@ tell end
 
 def node_script(cluster: Cluster, node: Node) -> str:
     """What one node has."""
-    paths = cluster.paths
+    paths, etcd = cluster.paths, cluster.etcd
+    others = etcd if isinstance(etcd, EtcdExternal) and node.is_control_plane else EtcdExternal(())
     names = {
         "kubernetes": paths.kubernetes,
         "pki": paths.pki,
         "kubelet": paths.kubelet,
-        "data": cluster.etcd.data_dir if node.is_control_plane else paths.kubelet,
+        "data": cluster.stacked_etcd.data_dir if node in cluster.etcd_members else paths.kubelet,
         "client": rotated_certificate(cluster, node),
+        "etcd_ca": others.ca_file,
+        "etcd_certificate": others.cert_file,
+        "etcd_key": others.key_file,
     }
     return "".join(f"{name}={quote(value)}\n" for name, value in names.items()) + _COMMON + _FILES
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from cryptography import x509
 
-from hardway.model import Node
+from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, compare_fields
 from hardway.parity.live import cures, found
 from hardway.parity.live.finding import Finding, Grade
@@ -26,8 +26,12 @@ RUNTIMES = {"containerd": "containerd", "crio": "crio", "cri-dockerd": "docker"}
 
 
 def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
-    """Certificates that have ended or end soon."""
+    """Certificates that have ended or end soon; those for an external etcd are judged in `external`."""
+    etcd = judge.cluster.etcd
+    others = etcd.files if isinstance(etcd, EtcdExternal) else ()
     for path, entry in sorted(seen.files.items()):
+        if path in others:
+            continue
         pems = found.client_certificates(entry.content) if path.endswith(".conf") else [entry.content]
         for pem in pems if path.endswith((".crt", ".conf", ".pem")) else ():
             try:

@@ -57,10 +57,11 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
         label = _key(cluster.certificates.algorithm)[0]
         for name, form, mode in (("sa.key", label, 0o600), ("sa.pub", PUBLIC, 0o644)):
             found.setdefault(f"{pki}/{name}", Wanted("certs", key_fields(form, mode), "certs/sa"))
-        path = f"{cluster.paths.manifests}/etcd.yaml"
-        pod = etcd.manifest(cluster, node, "")
-        chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
-        found[path] = Wanted(chapter, _file(0o600) | _without(static_pod_fields(thaw(pod)), UNDECIDED), "etcd/local")
+        if node in cluster.etcd_members:
+            path = f"{cluster.paths.manifests}/etcd.yaml"
+            pod = _file(0o600) | _without(static_pod_fields(thaw(etcd.manifest(cluster, node, ""))), UNDECIDED)
+            chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
+            found[path] = Wanted(chapter, pod, "etcd/local")
     else:
         path = f"{cluster.paths.pki}/ca.crt"
         found[path] = Wanted("discovery", dict(_certificate(authorities(cluster)[0]))[path], "discovery")
@@ -191,6 +192,7 @@ def objects(cluster: Cluster) -> tuple[tuple[str, Document], ...]:
     return tuple(
         (stage.chapter.name, value)
         for stage in INIT
+        if node in stage.on(cluster)
         for step in stage.chapter.steps(cluster, node)
         if isinstance(step, ApiObjects)
         for value in step.objects

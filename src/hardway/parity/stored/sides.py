@@ -178,7 +178,9 @@ def _start(cluster: Cluster) -> Tree:
 def _tree(cluster: Cluster, machine: Living) -> Tree:
     """What kubeadm and the kubelet have left, and what was there while the node joined."""
     paths, found = cluster.paths, {}
-    for path, entry in machine.tree(paths.kubernetes, paths.kubelet, cluster.etcd.data_dir, without="member").items():
+    for path, entry in machine.tree(
+        paths.kubernetes, paths.kubelet, cluster.stacked_etcd.data_dir, without="member"
+    ).items():
         if path not in OF_THE_KUBELET:
             content = _undated(entry.content) if entry.kind is Kind.LINK else entry.content
             found[_undated(path.encode()).decode()] = replace(entry, content=content)

@@ -93,6 +93,8 @@ key = AESGCM(bytes.fromhex(pathlib.Path(sys.argv[1]).read_text().strip()))
 pki, token_id = pathlib.Path(sys.argv[2]), sys.argv[3]
 
 def sealed(path):
+    if not path:
+        return ""
     file, nonce = pki / path, os.urandom(12)
     if not file.exists():
         if path.endswith("ca.key"):

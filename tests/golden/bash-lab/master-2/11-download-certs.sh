@@ -52,7 +52,7 @@ for name, path in FILES:
         sys.exit(f"Secret kubeadm-certs lacks {name}\nhint: hardway apply uploads the certificates again")
     blob = base64.b64decode(data[name])
     if not blob:
-        # The first master has no such file: the key of an external CA.
+        # The first master has no such file: the key of an external CA, or TLS for an external etcd without it.
         continue
     try:
         wanted[pki / path] = key.decrypt(blob[:12], blob[12:], None)
@@ -62,12 +62,14 @@ for target, content in wanted.items():
     if target.exists() and target.read_bytes() != content:
         print(f"{target} exists and is another one\nhint: reset this node first, or move the file away", file=sys.stderr)
         sys.exit(REFUSED)
+os.umask(0o022)
 for target, content in wanted.items():
+    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(target.name + ".new")
     beside.unlink(missing_ok=True)
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
-    beside.chmod(0o600 if target.suffix == ".key" else 0o644)
+    beside.chmod(0o600 if b"PRIVATE KEY-----" in content else 0o644)
     beside.rename(target)
 EOF
 printf 'Authorization: Bearer %s' "$(cat /run/hardway/inputs/token-master-2.my-first-cluster.example.com)" >"$work/auth"
