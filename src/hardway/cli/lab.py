@@ -30,7 +30,9 @@ def up(
     ] = "auto",
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", help="A further version of Kubernetes for the lab's mirror, to upgrade to; repeatable"),
+        typer.Option(
+            "--also", help="A further version of Kubernetes for the lab's mirror, to upgrade to; repeatable"
+        ),
     ] = None,
     cloud_init: Annotated[
         Path | None,
