@@ -44,7 +44,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
                 [user("system:anonymous")],
                 "kube-public",
             ),
-            *(() if cluster.release.features.kubelet_client_is_admin else (_kubelet_client(),)),
+            *(() if cluster.release.features.kubelet_client_is_admin else (kubelet_client(),)),
         ),
         f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
         why="admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects",
@@ -55,7 +55,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         yield _tokens(cluster, joining)
 
 
-def _kubelet_client() -> Document:
+def kubelet_client() -> Document:
     """Where its certificate has no group that is allowed everything, the API server's client may still reach kubelets."""
     return binding(
         "kubeadm:apiserver-kubelet-client", "system:kubelet-api-admin", [user("kube-apiserver-kubelet-client")]
