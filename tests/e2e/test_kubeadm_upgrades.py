@@ -173,3 +173,26 @@ def test_kubeadm_would_change_nothing_more(both: Upgrade) -> None:
 def test_the_audit_finds_nothing(both: Upgrade) -> None:
     """The upgraded cluster is what its kubeadm-config says, which now says the new version."""
     both.after.assert_nothing_found()
+
+
+def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
+    """With the new version in cluster.yaml hardway has to bring only what lies outside kubeadm's reach; then it is whole.
+
+    The release's own etcdctl and network plugins, how the binaries are fetched when a machine has lost them, and the
+    pause image, which kubeadm's upgrade leaves in containerd's and in the kubelet's flags as it was.
+    """
+    it = both.after
+    changes = json.loads(it.hardway("plan", "--json").stdout)["changes"]
+    due = {(c["chapter"], c["title"]) for c in changes if c["status"] == "change"}
+
+    assert {title for chapter, title in due if chapter not in ("install-components", "configure-components")} == {
+        "write /var/lib/kubelet/kubeadm-flags.env",
+        "start kubelet.service",
+    }
+    assert {title for chapter, title in due if chapter == "configure-components"} == {
+        "write /etc/containerd/config.toml",
+        "start containerd.service",
+    }
+    it.hardway("apply")
+    it.assert_whole()
+    assert_reached_by_name(it)

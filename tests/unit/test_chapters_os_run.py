@@ -145,6 +145,29 @@ def test_download_installs_what_is_verified(name: str, tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["bin"]
 
 
+def test_a_binary_that_somebody_brings_later_stays(tmp_path: Path) -> None:
+    """Booting again does not undo an upgrade; a version that is chosen after that is installed."""
+    component, chosen = BY_NAME["kubelet"], tmp_path / "download.env"
+    publish(component, tmp_path / "site")
+    source = DownloadSource(SITE["kubelet"][0], f"file://{tmp_path}/site")
+    text = script(component, source, "amd64").replace(f"{component.folder}/download.env", str(chosen))
+    text = text.replace(component.directory, f"{tmp_path}/bin")
+    (tmp_path / "bin").mkdir()
+    chosen.touch()
+    first = bash(text, TMPDIR=str(tmp_path))
+    (tmp_path / "bin/kubelet").write_bytes(program("Kubernetes v1.31.0"))
+    boot = bash(text, TMPDIR=str(tmp_path))
+    kept = (tmp_path / "bin/kubelet").read_bytes()
+    os.utime(tmp_path / "bin/kubelet", ns=(0, chosen.stat().st_mtime_ns - 1))
+    anew = bash(text, TMPDIR=str(tmp_path))
+
+    assert [done.returncode for done in (first, boot, anew)] == [0, 0, 0]
+    assert boot.stdout.splitlines()[-1] == f"[INFO] brought by somebody else since {chosen} was written: it stays"
+    assert kept == program("Kubernetes v1.31.0")
+    assert anew.stdout.splitlines()[-1] == "[INFO] updated to 1.30.4"
+    assert (tmp_path / "bin/kubelet").read_bytes() == program("Kubernetes v1.30.4")
+
+
 @pytest.mark.parametrize("name", SITE)
 @pytest.mark.parametrize("wrong", ["the file", "the checksum file", "the pin"])
 def test_nothing_is_installed_that_does_not_fit(name: str, wrong: str, tmp_path: Path) -> None:
