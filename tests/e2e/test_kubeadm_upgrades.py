@@ -175,6 +175,27 @@ def test_the_audit_finds_nothing(both: Upgrade) -> None:
     both.after.assert_nothing_found()
 
 
+def test_a_reboot_undoes_nothing(both: Upgrade) -> None:
+    """cluster.yaml still has the old version, and so has the node's own installer: the new kubelet stays."""
+    it, kubelet = both.before, f"get node worker-1.{ZONE} -o 'jsonpath={{.status.nodeInfo.kubeletVersion}}'"
+    installed = "journalctl -b -o cat -t kubelet-installer"
+    it.lab.stop_node("worker-1")
+    it.lab.start_node("worker-1")
+    eventually(lambda: "it stays" in it.lab.exec("worker-1", installed), 60, "the installer of the kubelet")
+    eventually(lambda: it.ready_nodes() == it.nodes, 120, "the worker to be back")
+
+    assert it.kubectl(kubelet) == NEW
+
+
+def test_the_old_file_is_refused(both: Upgrade) -> None:
+    """It would bring the old control plane back, which the new kubelets are too new for."""
+    refused = both.before.hardway("apply", check=False)
+
+    assert refused.returncode == 3
+    assert "VersionSkew" in refused.stderr
+    assert "nothing was changed" in refused.stderr
+
+
 def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
     """With the new version in cluster.yaml hardway has to bring only what lies outside kubeadm's reach; then it is whole.
 
