@@ -301,7 +301,10 @@ def rooted(text: str, root: Path) -> str:
 @pytest.mark.parametrize("conf", ["kubelet.conf", "bootstrap-kubelet.conf"])
 @pytest.mark.parametrize("host", ["master-1", "master-2", "worker-1"])
 def test_preflight_knows_its_own_cluster(conf: str, host: str, tmp_path: Path) -> None:
-    """Files of this cluster are no obstacle on a second run; those of another cluster are, as with kubeadm."""
+    """Files of this cluster are no obstacle on a second run; those of another cluster are, as with kubeadm.
+
+    From 1.33 on a master's kubelet talks to the API server of its own machine.
+    """
     cluster = lab_cluster()
     node = cluster.node(host)
     folder = tmp_path / "etc/kubernetes"
@@ -333,6 +336,8 @@ def test_preflight_knows_its_own_cluster(conf: str, host: str, tmp_path: Path) -
         }[host]
     )
     assert refused() == set()
+    (folder / conf).write_text(f"    server: https://{node.address}:6443\n")
+    assert refused() == (set() if node.is_control_plane else before)
 
 
 def test_an_interrupted_discovery_is_no_obstacle(tmp_path: Path) -> None:
