@@ -203,6 +203,7 @@ def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
     pause image, which kubeadm's upgrade leaves in containerd's and in the kubelet's flags as it was.
     """
     it = both.after
+    eventually(lambda: it.restless_pods() == [], 120, "all pods of kube-system to run")
     changes = json.loads(it.hardway("plan", "--json").stdout)["changes"]
     due = {(c["chapter"], c["title"]) for c in changes if c["status"] == "change"}
 
