@@ -207,13 +207,18 @@ def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
     changes = json.loads(it.hardway("plan", "--json").stdout)["changes"]
     due = {(c["chapter"], c["title"]) for c in changes if c["status"] == "change"}
 
-    assert {title for chapter, title in due if chapter not in ("install-components", "configure-components")} == {
-        "write /var/lib/kubelet/kubeadm-flags.env",
-        "start kubelet.service",
+    assert {(chapter, title) for chapter, title in due if chapter != "install-components"} == {
+        ("configure-components", "write /etc/containerd/conf.d/in-cloud.toml"),
+        ("configure-components", "enable and start containerd.service"),
+        ("kubelet-start", "write /var/lib/kubelet/kubeadm-flags.env"),
+        ("kubelet-start", "enable and start kubelet.service"),
     }
-    assert {title for chapter, title in due if chapter == "configure-components"} == {
-        "write /etc/containerd/config.toml",
-        "start containerd.service",
+    assert {
+        title for chapter, title in due if chapter == "install-components" and "-install.service" not in title
+    } == {
+        f"write /etc/default/{name}/{file}"
+        for name in ("kubelet", "kubectl", "etcd", "cni-plugins")
+        for file in ("download.env", "download-script.sh")
     }
     it.hardway("apply")
     it.assert_whole()
