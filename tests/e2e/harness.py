@@ -5,16 +5,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hardway.config import load
 from hardway.errors import HardwayError, LabError
+from hardway.features import V1BETA3, V1BETA4
 from hardway.lab.lab import Lab
 from hardway.lab.paths import locked
 from hardway.lab.spec import from_cluster
+from hardway.versions import DEFAULT, release
 from schemas import assert_follows_its_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,11 +25,20 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
-def write_cluster(folder: Path, name: str, network: str) -> Path:
-    """The lab example under another name and another /24 (as `10.31.0`)."""
+def write_cluster(folder: Path, name: str, network: str, kubernetes: str = DEFAULT) -> Path:
+    """The lab example under another name and another /24 (as `10.31.0`), perhaps with another version of Kubernetes."""
     text = (
-        EXAMPLE.read_text().replace("10.30.0.", f"{network}.").replace("/hardway-lab/lab/", f"/hardway-lab/{name}/")
+        EXAMPLE.read_text()
+        .replace("10.30.0.", f"{network}.")
+        .replace("/hardway-lab/lab/", f"/hardway-lab/{name}/")
+        .replace(f"kubernetesVersion: {DEFAULT}", f"kubernetesVersion: {kubernetes}")
     )
+    features = release(kubernetes).features
+    if V1BETA3 not in features.config_apis:
+        text = text.replace(V1BETA3, V1BETA4)
+    if "failCgroupV1" in features.kubelet_fields:
+        # From 1.35 on a kubelet refuses cgroup v1, which the lab's machine may have, unless it is told otherwise.
+        text = text.replace("cgroupDriver: systemd\n", "cgroupDriver: systemd\nfailCgroupV1: false\n")
     file = folder / "cluster.yaml"
     file.write_text(text)
     return file
@@ -39,6 +50,21 @@ class Harness:
 
     file: Path
     lab: Lab
+
+    @property
+    def nodes(self) -> set[str]:
+        """Short names of the cluster's nodes."""
+        return {node.host_name for node in self.lab.spec.nodes if node.is_kubernetes}
+
+    @property
+    def masters(self) -> set[str]:
+        """Those of the control plane."""
+        return {name for name in self.nodes if name.startswith("master")}
+
+    @property
+    def members(self) -> set[str]:
+        """Short names of the machines that run a member of etcd: none where etcd is somebody else's."""
+        return {node.host_name for node in load(self.file).etcd_members}
 
     def hardway(self, *argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command `hardway` as a user does."""
@@ -93,7 +119,8 @@ class Harness:
         )
         rows = [line.split() for line in text.splitlines()]
         masters = self.kubectl(f"get nodes -l {CONTROL_PLANE} -o name", node).split()
-        shown = {f"{pod}-{name.removeprefix('node/')}" for pod in STATIC_PODS for name in masters}
+        pods = STATIC_PODS if self.members else [pod for pod in STATIC_PODS if pod != "etcd"]
+        shown = {f"{pod}-{name.removeprefix('node/')}" for pod in pods for name in masters}
         missing = shown - {row[0] for row in rows}
         return [row[0] for row in rows if row[1:2] != ["Running"] or set(row[2:]) != {"true"}] + sorted(missing)
 
@@ -112,6 +139,20 @@ class Harness:
         rows = [line.split(", ") for line in text.splitlines()]
         return {row[2].split(".")[0] for row in rows if row[1] == "started" and row[5] == "false"}
 
+    def assert_whole(self) -> None:
+        """The cluster is as any other: for hardway's own steps and checks, and for kubeadm's configuration of it."""
+        eventually(lambda: self.ready_nodes() == self.nodes, 120, "all nodes to be Ready")
+        self.settle()
+        assert not self.members or self.voters() == self.members
+        self.assert_nothing_to_do()
+        self.assert_nothing_found()
+        self.hardway("check")
+
+    def assert_nothing_found(self) -> None:
+        """The audit has neither errors nor warnings."""
+        findings = json.loads(self.hardway("parity", "--cluster", "--json").stdout)["findings"]
+        assert [finding for finding in findings if finding["severity"] != "note"] == []
+
     def diagnosis(self) -> str:
         """What a person would look at first when the cluster did not come up."""
         script = (
@@ -129,19 +170,21 @@ class Harness:
         return "\n".join(parts)
 
 
-def harness(file: Path, name: str) -> Harness:
-    """The harness of a cluster file; the lab is not up yet."""
-    return Harness(file, Lab(from_cluster(load(file), name)))
+def harness(file: Path, name: str, also: Sequence[str] = ()) -> Harness:
+    """The harness of a cluster file; the lab is not up yet. `also`: versions that its mirror has besides."""
+    return Harness(file, Lab(from_cluster(load(file), name, also)))
 
 
 @contextmanager
-def booted(file: Path, name: str, seeds: Mapping[str, str] | None = None) -> Iterator[Harness]:
+def booted(
+    file: Path, name: str, seeds: Mapping[str, str] | None = None, also: Sequence[str] = ()
+) -> Iterator[Harness]:
     """The lab of a cluster file with booted nodes and nothing on them; gone afterwards.
 
     `seeds`: user-data by host name, which cloud-init carries out when the node boots. Two runs of the tests on one
     machine take turns, because there is one lab of a name.
     """
-    it = harness(file, name)
+    it = harness(file, name, also)
     with locked(f"tests-{name}"):
         it.lab.down()
         try:

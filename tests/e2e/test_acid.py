@@ -10,41 +10,13 @@ import pytest
 
 from e2e.conftest import Watch
 from e2e.harness import Harness, eventually
+from e2e.workload import assert_reached_by_name
 
 pytestmark = pytest.mark.lab
 
 NODES = {"master-1", "master-2", "master-3", "worker-1"}
 MASTERS = {"master-1", "master-2", "master-3"}
 BALANCERS = {"lb-1", "lb-2"}
-
-WEB = """
-apiVersion: v1
-kind: Pod
-metadata: {name: web, labels: {app: web}}
-spec:
-  nodeName: worker-1.my-first-cluster.example.com
-  containers:
-  - name: web
-    image: docker.io/library/busybox:1.36
-    command: [sh, -c, "mkdir /www && echo it works >/www/index.html && echo serving && exec httpd -f -h /www -p 8080"]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080}]
----
-apiVersion: v1
-kind: Pod
-metadata: {name: client}
-spec:
-  nodeName: master-2.my-first-cluster.example.com
-  containers:
-  - name: client
-    image: docker.io/library/busybox:1.36
-    command: [sleep, infinity]
-"""
 
 
 def test_nodes_ready_and_system_pods_running(cluster: Harness) -> None:
@@ -62,12 +34,7 @@ def test_three_etcd_voters(cluster: Harness) -> None:
 
 def test_pod_reaches_service_by_name(cluster: Harness) -> None:
     """A pod on one node resolves and reaches a Service whose pod runs on another node."""
-    cluster.kubectl("apply -f -", stdin=WEB)
-    cluster.kubectl("wait --for=condition=Ready pod/web pod/client --timeout=90s")
-    name = "web.default.svc.cluster.local"
-
-    assert name in cluster.kubectl(f"exec client -- nslookup {name}")
-    assert cluster.kubectl(f"exec client -- wget -q -O - http://{name}/") == "it works\n"
+    assert_reached_by_name(cluster)
 
 
 def test_logs_and_exec(cluster: Harness) -> None:

@@ -91,21 +91,6 @@ def start_etcd(it: Harness, folder: Path) -> None:
     )
 
 
-def assert_whole(it: Harness) -> None:
-    """Nodes and pods are well, and neither plan, check nor audit has anything to tell."""
-    eventually(lambda: it.ready_nodes() == NODES, 120, "all nodes to be Ready")
-    # There is no static pod of etcd, and nobody may wait for one.
-    eventually(
-        lambda: [pod for pod in it.restless_pods() if not pod.startswith("etcd-")] == [],
-        180,
-        "all pods of kube-system to run",
-    )
-    it.assert_nothing_to_do()
-    findings = json.loads(it.hardway("parity", "--cluster", "--json").stdout)["findings"]
-    assert [finding for finding in findings if finding["severity"] != "note"] == []
-    it.hardway("check")
-
-
 def digests(it: Harness, node: str) -> list[str]:
     """Hash and mode of the three files."""
     paths = " ".join(FILES.values())
@@ -129,7 +114,7 @@ def test_a_cluster_lives_on_an_etcd_of_others(tmp_path: Path) -> None:
         put(it, tmp_path / "client.key", "master-1", FILES["keyFile"])
         done = it.hardway("apply", check=False)
         assert done.returncode == 0, f"{done.stderr}\n{it.diagnosis()}"
-        assert_whole(it)
+        it.assert_whole()
         assert digests(it, "master-2") == digests(it, "master-1")
         assert digests(it, "master-2")[3:] == ["644 root:root", "644 root:root", "600 root:root"]
         for node in ("master-1", "master-2"):
@@ -147,7 +132,7 @@ def test_a_cluster_lives_on_an_etcd_of_others(tmp_path: Path) -> None:
         assert "outside" in it.lab.exec("lb-1", f"{ETCDCTL} member list")
         again = it.hardway("apply", "--by", "kubeadm=all@master-2", check=False)
         assert again.returncode == 0, f"{again.stderr}\n{it.diagnosis()}"
-        assert_whole(it)
+        it.assert_whole()
 
         before = it.lab.exec("lb-1", f"{ETCDCTL} get /registry --prefix --keys-only | grep -c registry")
         told = it.hardway("reset", "--yes").stderr

@@ -42,7 +42,7 @@ def test_certificates(owned: Harness) -> None:
     owned.lab.exec(MASTER, RESTART)
     stored = owned.lab.exec(MASTER, "openssl x509 -noout -serial -in /etc/kubernetes/pki/apiserver.crt")
     eventually(lambda: owned.lab.exec(MASTER, served) == stored, 60, "the new certificate")
-    eventually(lambda: owned.restless_pods(MASTER) == [], 90, "all pods of kube-system to run")
+    owned.settle(MASTER)
 
     known = set(re.findall(r"^([a-z][-a-z.]*) +[A-Z][a-z]{2} ", table, re.MULTILINE))
     assert known == {item["name"] for item in listed}

@@ -98,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.key)
     asked: list[str] = []
-    with served(MirrorServer(("127.0.0.1", 0), folder / "root", context)) as port:
+    with served(MirrorServer(("127.0.0.1", 0), [folder / "root"], context)) as port:
         handler = type("Handler", (Tunnel,), {"port": port, "asked": asked})
         with served(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as tunnel:
             url = f"http://127.0.0.1:{tunnel}"

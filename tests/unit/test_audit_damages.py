@@ -14,7 +14,7 @@ from hardway.chapters import certs, etcd, kubeconfig, kubelet_start
 from hardway.chapters.control_plane import CONTROL_PLANE
 from hardway.model import Certificates, Cluster, Node, Role, freeze_document
 from hardway.parity.certificates import now
-from hardway.parity.live import fetch, judge, runtime
+from hardway.parity.live import fetch, judge, members, runtime
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
@@ -132,6 +132,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "client only": issue(root, replace(by_name["etcd-server"], usages=(Usage.CLIENT,))),
         "other CA": issue(root, replace(server, ca_certificate=by_name["etcd-ca"].certificate, ca_key=by_name["etcd-ca"].key)),
         "masters": issue(root, replace(by_name["apiserver-kubelet-client"], organizations=("system:masters",))),
+        "no group": issue(root, replace(by_name["apiserver-kubelet-client"], organizations=())),
         "soon": issue(root, replace(server, days=20)),
         "ended": issue(root, replace(server, days=-0.001)),
         "old CA": issue(root, replace(ca, dns_names=())),
@@ -316,3 +317,17 @@ def test_a_damage_is_found(made: Made, node: str, damage: Damage, expected: set[
 def test_nothing_is_told_of_a_node_that_is_as_it_should_be(made: Made, node: str) -> None:
     """Neither an error nor a note."""
     assert made.judged(made.nodes[node]) == []
+
+
+def test_who_reaches_kubelets_after_an_upgrade(made: Made) -> None:
+    """A certificate that an older minor has made without a group needs that minor's binding, which an upgrade leaves."""
+    here, name = Judge(made.cluster, Tools("cluster.yaml", ours=True), now()), "etc/pki/apiserver-kubelet-client.crt"
+    kept = with_certificate(name, "no group")(made, made.nodes[MASTER])
+    binding = {"ClusterRoleBinding kubeadm:apiserver-kubelet-client": dict[str, object]()}
+    (told,) = members.kubelet_client(here, {MASTER: kept}, {})
+
+    assert made.short(made.judged(kept)) == {(N, name, "subject")}
+    assert made.short([told]) == {(E, name, "subject")}
+    assert '"system:kubelet-api-admin"' in told.cure
+    assert list(members.kubelet_client(here, {MASTER: kept}, binding)) == []
+    assert list(members.kubelet_client(here, {MASTER: made.nodes[MASTER]}, {})) == []

@@ -22,6 +22,7 @@ from hardway.parity.live.seen import Secret, SeenCluster, SeenNode, heard, seen_
 from hardway.parity.objects import TOKEN
 from hardway.renderers.files import Entry, Kind, file
 
+ARGS, PAUSE = "KUBELET_KUBEADM_ARGS", "pod-infra-container-image"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
 CLUSTER = lab_cluster()
 MASTER = CLUSTER.first_control_plane
@@ -103,6 +104,23 @@ def test_the_scripts_are_sound() -> None:
         ),
         (
             Difference("/var/lib/kubelet/kubeadm-flags.env", "KUBELET_KUBEADM_ARGS.flags.node-ip", ABSENT, "::1"),
+            Grade.NOTE,
+        ),
+        (
+            Difference("/var/lib/kubelet/kubeadm-flags.env", f"{ARGS}.flags.{PAUSE}", "pause:3.10.1", "pause:3.10"),
+            Grade.NOTE,
+        ),
+        (
+            Difference("/var/lib/kubelet/kubeadm-flags.env", f"{ARGS}.flags.{PAUSE}", "pause:3.10", ABSENT),
+            Grade.WARNING,
+        ),
+        (
+            Difference(
+                "/etc/kubernetes/pki/apiserver-kubelet-client.crt",
+                "subject",
+                "CN=a, O=b",
+                "CN=kube-apiserver-kubelet-client",
+            ),
             Grade.NOTE,
         ),
         (Difference("/etc/kubernetes/manifests/mine.yaml", "item", ABSENT, "present"), Grade.NOTE),

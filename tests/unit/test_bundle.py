@@ -74,7 +74,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tls.certificate, tls.key)
-    with MirrorServer(("127.0.0.1", 0), root, context) as server:
+    with MirrorServer(("127.0.0.1", 0), [root], context) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"https://127.0.0.1:{server.server_port}"

@@ -145,6 +145,29 @@ def test_download_installs_what_is_verified(name: str, tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["bin"]
 
 
+def test_a_binary_that_somebody_brings_later_stays(tmp_path: Path) -> None:
+    """Booting again does not undo an upgrade; a version that is chosen after that is installed."""
+    component, chosen = BY_NAME["kubelet"], tmp_path / "download.env"
+    publish(component, tmp_path / "site")
+    source = DownloadSource(SITE["kubelet"][0], f"file://{tmp_path}/site")
+    text = script(component, source, "amd64").replace(f"{component.folder}/download.env", str(chosen))
+    text = text.replace(component.directory, f"{tmp_path}/bin")
+    (tmp_path / "bin").mkdir()
+    chosen.touch()
+    first = bash(text, TMPDIR=str(tmp_path))
+    (tmp_path / "bin/kubelet").write_bytes(program("Kubernetes v1.31.0"))
+    boot = bash(text, TMPDIR=str(tmp_path))
+    kept = (tmp_path / "bin/kubelet").read_bytes()
+    os.utime(tmp_path / "bin/kubelet", ns=(0, chosen.stat().st_mtime_ns - 1))
+    anew = bash(text, TMPDIR=str(tmp_path))
+
+    assert [done.returncode for done in (first, boot, anew)] == [0, 0, 0]
+    assert boot.stdout.splitlines()[-1] == f"[INFO] brought by somebody else since {chosen} was written: it stays"
+    assert kept == program("Kubernetes v1.31.0")
+    assert anew.stdout.splitlines()[-1] == "[INFO] updated to 1.30.4"
+    assert (tmp_path / "bin/kubelet").read_bytes() == program("Kubernetes v1.30.4")
+
+
 @pytest.mark.parametrize("name", SITE)
 @pytest.mark.parametrize("wrong", ["the file", "the checksum file", "the pin"])
 def test_nothing_is_installed_that_does_not_fit(name: str, wrong: str, tmp_path: Path) -> None:
@@ -278,7 +301,10 @@ def rooted(text: str, root: Path) -> str:
 @pytest.mark.parametrize("conf", ["kubelet.conf", "bootstrap-kubelet.conf"])
 @pytest.mark.parametrize("host", ["master-1", "master-2", "worker-1"])
 def test_preflight_knows_its_own_cluster(conf: str, host: str, tmp_path: Path) -> None:
-    """Files of this cluster are no obstacle on a second run; those of another cluster are, as with kubeadm."""
+    """Files of this cluster are no obstacle on a second run; those of another cluster are, as with kubeadm.
+
+    From 1.33 on a master's kubelet talks to the API server of its own machine.
+    """
     cluster = lab_cluster()
     node = cluster.node(host)
     folder = tmp_path / "etc/kubernetes"
@@ -310,6 +336,8 @@ def test_preflight_knows_its_own_cluster(conf: str, host: str, tmp_path: Path) -
         }[host]
     )
     assert refused() == set()
+    (folder / conf).write_text(f"    server: https://{node.address}:6443\n")
+    assert refused() == (set() if node.is_control_plane else before)
 
 
 def test_an_interrupted_discovery_is_no_obstacle(tmp_path: Path) -> None:

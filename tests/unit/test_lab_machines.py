@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,17 @@ def test_the_nodes_are_the_articles() -> None:
 
 def test_spec_survives_its_record() -> None:
     """What `up` writes down is the same spec when it is read again."""
-    assert from_record(json.loads(json.dumps(asdict(SPEC)))) == SPEC
+    spec = replace(SPEC, also=("v1.34.4",))
+    assert from_record(json.loads(json.dumps(asdict(spec)))) == spec
+
+
+def test_further_versions_are_those_that_can_be_had() -> None:
+    """What a mirror is to have besides is checked before anything is built."""
+    cluster = loads(EXAMPLE.read_text().replace("/hardway-lab/lab/", "/hardway-lab/trial/"))
+
+    assert from_cluster(cluster, "trial", ["v1.34.4"]).also == ("v1.34.4",)
+    with pytest.raises(UsageError, match=r"Kubernetes `v1\.34\.99` is not supported"):
+        from_cluster(cluster, "trial", ["v1.34.99"])
 
 
 @pytest.mark.parametrize("name", ["a", "lab", "lab-2", "twelve-chars"])

@@ -293,11 +293,17 @@ def test_mirror_tree_is_hard_links_and_archives(binaries: Binaries, tmp_path: Pa
 
 
 def test_mirror_serves_sites_by_host(tmp_path: Path) -> None:
-    """One address, many sites; a host that is no site sees the root; nothing above it is reachable; keys are private."""
-    root = tmp_path / "root"
+    """One address, many sites; a host that is no site sees the root; nothing above it is reachable; keys are private.
+
+    Of two releases the first gives what both have.
+    """
+    root, newer = tmp_path / "root", tmp_path / "newer"
     for site in (*SITES, "debian"):
         (root / site).mkdir(parents=True)
         (root / site / "file").write_text(site)
+    (newer / "dl.k8s.io").mkdir(parents=True)
+    for name in ("file", "newer"):
+        (newer / "dl.k8s.io" / name).write_text("newer")
     (tmp_path / "secret").write_text("secret")
     tls = mint_tls(tmp_path / "tls", (*SITES, "127.0.0.1"))
     assert mint_tls(tmp_path / "tls", (*SITES, "127.0.0.1")) == tls
@@ -308,7 +314,7 @@ def test_mirror_serves_sites_by_host(tmp_path: Path) -> None:
     trust = ssl.create_default_context(cafile=str(tls.ca))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
 
-    with MirrorServer(("127.0.0.1", 0), root, context) as server:
+    with MirrorServer(("127.0.0.1", 0), [root, newer], context) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
 
@@ -320,6 +326,7 @@ def test_mirror_serves_sites_by_host(tmp_path: Path) -> None:
         try:
             assert get("/file", "dl.k8s.io") == "dl.k8s.io"
             assert get("/file", "github.com:443") == "github.com"
+            assert get("/newer", "dl.k8s.io") == "newer"
             assert get("/debian/file", "10.0.0.1") == "debian"
             for path, host in (("/../secret", "10.0.0.1"), ("/secret", ".."), ("/file", "../root/debian")):
                 with pytest.raises(urllib.error.HTTPError, match="404"):

@@ -21,6 +21,7 @@ from hardway.pki import catalog, openssl, questions, sign
 from hardway.pki.catalog import CertSpec, Usage
 from hardway.pki.kubeconfigs import KubeconfigSpec, kubeconfigs
 from hardway.steps import Directory, Step
+from hardway.versions import release
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +245,17 @@ def test_what_a_certificate_lacks_is_said(issued: Path, change: dict[str, tuple[
     """A no comes with its reason in one line."""
     spec = leaf(cluster_below(issued), "apiserver")
     assert reason == ask(issued, questions.issued(replace(spec, **change)))  # type: ignore[arg-type]
+
+
+def test_the_group_of_another_minor_is_as_good(issued: Path) -> None:
+    """1.33.13 makes the API server's client of kubelets no administrator, 1.34.4 does; an upgrade keeps what is there."""
+    cluster = cluster_below(issued)
+    newer = replace(cluster, release=release("v1.33.13"))
+    made, wanted = (leaf(each, "apiserver-kubelet-client") for each in (cluster, newer))
+
+    assert made.organizations != wanted.organizations
+    assert ask(issued, questions.issued(wanted)) == ""
+    assert ask(issued, questions.issued(replace(wanted, also=()))) == "it has another subject"
 
 
 def test_a_kubeconfig_of_another_ca_is_not_replaced(node: tuple[Path, Cluster]) -> None:

@@ -1,7 +1,8 @@
 """Binaries, downloaded and verified (article chapter 8).
 
 For each component an environment file, a download script and a oneshot unit, as in the article. The script installs
-nothing whose SHA-256 does not fit, and leaves a node alone that has the version already.
+nothing whose SHA-256 does not fit, and leaves a node alone that has the version already, or a binary that somebody else
+has brought since: what kubeadm's upgrade asks for is there before cluster.yaml knows of it.
 """
 
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ def environment(source: DownloadSource) -> str:
 
 def script(component: Component, source: DownloadSource, arch: str) -> str:
     """download-script.sh: fetch, verify, and only then unpack and install."""
+
+    wanted = f"{component.folder}/download.env"
 
     def place(text: str) -> str:
         return (
@@ -55,7 +58,10 @@ def script(component: Component, source: DownloadSource, arch: str) -> str:
         f'current="$({{ {component.installed}; }} 2>/dev/null || true)"\n'
         'log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"\n'
         'if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then\n'
-        '  log "[INFO] already up to date"\n  exit 0\nfi\n\n'
+        '  log "[INFO] already up to date"\n  exit 0\nfi\n'
+        # At the next boot an upgrade by somebody's own means would be undone.
+        f'if [ -n "$current" ] && [ -e {wanted} ] && [ {component.main} -nt {wanted} ]; then\n'
+        f'  log "[INFO] brought by somebody else since {wanted} was written: it stays"\n  exit 0\nfi\n\n'
         f'url="{place(component.file)}"\nfile="${{url##*/}}"\n'
         f'if [ -f "{component.brought}/$url" ]; then\n'
         f'  log "[INFO] a bundle has brought it"\n  REPOSITORY="file://{component.brought}"\nfi\n'

@@ -20,14 +20,6 @@ def apply(cluster: Cluster, user: str = "admin") -> str:
     return f"{kubectl(cluster, user)} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
 
 
-def diff(cluster: Cluster, user: str = "admin") -> str:
-    """Exit 0 when `apply` of the same text would change nothing."""
-    return (
-        f"{kubectl(cluster, user)} diff --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
-        " >/dev/null 2>&1"
-    )
-
-
 def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
     """bash that repeats a change of a Node until the node has registered."""
     return (

@@ -15,7 +15,7 @@ from dataclasses import replace
 from hardway.chapters import external_etcd, preflight_system
 from hardway.chapters.ports import free
 from hardway.chapters.sysctls import uses_ipv6
-from hardway.model import Cluster, EtcdExternal, Node
+from hardway.model import Cluster, Endpoint, EtcdExternal, Node
 from hardway.model.ports import CONTROLLER_MANAGER, ETCD_CLIENT, ETCD_PEER, KUBELET, SCHEDULER, ports
 from hardway.steps import Check, Severity
 from hardway.steps.shell import quote, words
@@ -47,11 +47,18 @@ def ask(key: str, name: str, script: str, hint: str = "", severity: Severity = S
     return Check(name, script, hint, severity, key)
 
 
-def ours(cluster: Cluster) -> str:
+def servers(cluster: Cluster, node: Node) -> tuple[str, ...]:
+    """Where the kubelet of a node of this cluster may be pointed: to the endpoint, or to the API server beside it."""
+    beside = (Endpoint(node.address, node.bind_port).url,) if node.is_control_plane else ()
+    return (cluster.endpoint.url, *beside)
+
+
+def ours(cluster: Cluster, node: Node) -> str:
     """Ends the question with yes on a node that has joined this cluster, or whose kubelet is about to."""
     folder = cluster.paths.kubernetes
     files = words([f"{folder}/kubelet.conf", f"{folder}/bootstrap-kubelet.conf"])
-    return f"! grep -qsF {quote(f'server: {cluster.endpoint.url}')} {files} || exit 0\n"
+    patterns = " ".join(f"-e {quote(f'server: {server}')}" for server in dict.fromkeys(servers(cluster, node)))
+    return f"! grep -qsF {patterns} {files} || exit 0\n"
 
 
 def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
@@ -105,7 +112,8 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         yield ask(
             f"DirAvailable-{folder.replace('/', '-')}",
             f"{folder} to be empty",
-            ours(cluster) + f'[ -z "$(ls -A {quote(folder)} 2>/dev/null)" ] || {{ echo "it is not"; exit 1; }}\n',
+            ours(cluster, node)
+            + f'[ -z "$(ls -A {quote(folder)} 2>/dev/null)" ] || {{ echo "it is not"; exit 1; }}\n',
             hint=f"data of another cluster: hardway reset --node {node.host_name}",
         )
 
@@ -140,7 +148,7 @@ def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
     more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and row.is_open]
     for port in dict.fromkeys((*theirs, *more)):
         check = free(port, Severity.ERROR if port in theirs else Severity.WARNING)
-        yield replace(check, script=ours(cluster) + check.script)
+        yield replace(check, script=ours(cluster, node) + check.script)
 
 
 def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
@@ -155,7 +163,7 @@ def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
         yield ask(
             f"FileAvailable-{path.replace('/', '-')}",
             f"{path} to be absent",
-            f"[ -e {quote(path)} ] || exit 0\n{ours(cluster)}echo 'it exists'\nexit 1\n",
+            f"[ -e {quote(path)} ] || exit 0\n{ours(cluster, node)}echo 'it exists'\nexit 1\n",
             hint=RESET + node.host_name,
         )
     if not node.is_control_plane:
@@ -164,7 +172,7 @@ def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
             f"FileAvailable-{ca.replace('/', '-')}",
             f"{ca} to be absent",
             # A CA without any kubeconfig is what an interrupted discovery leaves; discovery itself refuses a wrong one.
-            ours(cluster)
+            ours(cluster, node)
             + f"[ ! -e {quote(ca)} ] || [ ! -e {quote(folder + '/kubelet.conf')} ] || {{ echo 'it exists'; exit 1; }}\n",
             hint=RESET + node.host_name,
         )

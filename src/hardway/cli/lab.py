@@ -17,6 +17,7 @@ from hardway.lab.spec import from_cluster
 app = typer.Typer(no_args_is_help=True, help="Nodes for trying: systemd-nspawn machines with sshd, on this machine.")
 
 EXAMPLE = Path("examples/lab/cluster.yaml")
+SOURCES = ("auto", "release", "go")
 Name = Annotated[str, typer.Option("--name", help="Name of the lab; it is part of every name on the host")]
 
 
@@ -27,6 +28,12 @@ def up(
     source: Annotated[
         str, typer.Option("--source", help="Kubernetes' binaries: auto, release, go, or a directory")
     ] = "auto",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also", help="A further version of Kubernetes for the lab's mirror, to upgrade to; repeatable"
+        ),
+    ] = None,
     cloud_init: Annotated[
         Path | None,
         typer.Option(
@@ -35,7 +42,12 @@ def up(
     ] = None,
 ) -> None:
     """Build what is missing (once) and boot the nodes of the inventory."""
-    spec = from_cluster(read(file, None), name)
+    spec = from_cluster(read(file, None), name, also or ())
+    if spec.also and source not in SOURCES:
+        raise UsageError(
+            "a directory has the binaries of one version, and --also asks for more",
+            hint=f"use --source {', '.join(SOURCES)}",
+        )
     found = {node.host_name: cloud_init / node.host_name / "user-data" for node in spec.nodes} if cloud_init else {}
     seeds = {host_name: path.read_text() for host_name, path in found.items() if path.exists()}
     if cloud_init and not seeds:

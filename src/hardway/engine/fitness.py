@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hardway.chapters.preflight import AVAILABLE
+from hardway.chapters.preflight_table import servers
 from hardway.chapters.readiness import READINESS
 from hardway.engine.plan import Plan
 from hardway.engine.run import Session
 from hardway.engine.verify import Answer, compared, verify
 from hardway.errors import Refused, StepFailed
-from hardway.model import Endpoint, Node
+from hardway.model import Node
 from hardway.steps import Check
 from hardway.workflows.stage import Stage
 
@@ -26,7 +27,7 @@ def outside(session: Session) -> frozenset[str]:
 def _is_member(session: Session, node: Node) -> bool:
     """Its kubelet's kubeconfig leads to the cluster's endpoint, or to the API server beside it."""
     server = session.machines[node.name].server
-    return server in (session.cluster.endpoint.url, Endpoint(node.address, node.bind_port).url)
+    return server in servers(session.cluster, node)
 
 
 MEMBERSHIP = Check(

@@ -129,7 +129,10 @@ class Lab:
         binaries = ensure_binaries(source, say, self.spec.kubernetes)
         say(f"Kubernetes {binaries.release.kubernetes}: {binaries.origin}")
         tree = ensure_tree(say)
-        mirror_root = ensure_mirror(binaries, tree, PACKAGES, say)
+        mirror_roots = [
+            ensure_mirror(each, tree, PACKAGES, say)
+            for each in (binaries, *(ensure_binaries(source, say, version) for version in self.spec.also))
+        ]
         template = ensure_containerd_template(binaries, say)
         self.folder.mkdir(parents=True)
         self.folder.chmod(0o700)
@@ -138,7 +141,8 @@ class Lab:
         tls = mint_tls(self.folder / "tls", [self.spec.mirror, self.spec.gateway])
         network.up(self.spec)
         corefile = dns.write(self.spec, self.folder / "dns")
-        mirror: list[str | Path] = [sys.executable, "-m", "hardway.lab.mirror", "--root", mirror_root]
+        mirror: list[str | Path] = [sys.executable, "-m", "hardway.lab.mirror"]
+        mirror += [word for root in mirror_roots for word in ("--root", root)]
         mirror += ["--listen", f"{self.spec.gateway}:443", "--cert", tls.certificate, "--key", tls.key]
         host = cgroups.make(self.spec.name, cgroups.HOST)
         self._remember(
@@ -152,7 +156,7 @@ class Lab:
 
         def prepare(node: LabNode) -> None:
             machine = Machine(self.spec, node, self.folder)
-            machine.prepare(tree, mirror_root, seeds.get(node.host_name, ""))
+            machine.prepare(tree, mirror_roots[0], seeds.get(node.host_name, ""))
             if node.is_kubernetes:
                 clone_containerd(template, machine.folder / "containerd")
 

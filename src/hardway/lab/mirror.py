@@ -3,7 +3,7 @@
 A node runs the article's download scripts unchanged; only its /etc/hosts and its trusted CAs are the lab's.
 Run as `python -m hardway.lab.mirror --root DIR --listen ADDRESS:443 --cert FILE --key FILE`. Below DIR lies one directory
 for each site, chosen by the Host header; a Host that is no site is served from DIR itself (the apt repository: /debian/,
-the registry: /v2/).
+the registry: /v2/). Of several DIRs, one for each release, the first that has a file gives it.
 """
 
 import argparse
@@ -98,8 +98,13 @@ class Handler(SimpleHTTPRequestHandler):
         host = self.headers.get("Host", "").rsplit(":", 1)[0]
         server = self.server
         assert isinstance(server, MirrorServer)
-        self.directory = str(server.root / host if host in server.sites else server.root)
-        return super().translate_path(path)
+        found = ""
+        for root in server.roots:
+            self.directory = str(root / host if host in server.sites else root)
+            found = super().translate_path(path)
+            if Path(found).exists():
+                break
+        return found
 
     def guess_type(self, path: str | os.PathLike[str]) -> str:
         """A registry says what a manifest is; clients believe it."""
@@ -118,9 +123,9 @@ class MirrorServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], root: Path, context: ssl.SSLContext) -> None:
-        self.root = root
-        self.sites = frozenset(folder.name for folder in root.iterdir() if folder.is_dir())
+    def __init__(self, address: tuple[str, int], roots: Sequence[Path], context: ssl.SSLContext) -> None:
+        self.roots = roots
+        self.sites = frozenset(folder.name for root in roots for folder in root.iterdir() if folder.is_dir())
         self.context = context
         super().__init__(address, Handler)
 
@@ -136,18 +141,20 @@ class MirrorServer(ThreadingHTTPServer):
         print(f"{client_address}: {sys.exception()}", file=sys.stderr)
 
 
-def serve(root: Path, address: str, port: int, certificate: Path, key: Path) -> None:
+def serve(roots: Sequence[Path], address: str, port: int, certificate: Path, key: Path) -> None:
     """Serve until the process is ended."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with MirrorServer((address, port), root, context) as server:
+    with MirrorServer((address, port), roots, context) as server:
         server.serve_forever()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of `python -m hardway.lab.mirror`."""
     parser = argparse.ArgumentParser(prog="python -m hardway.lab.mirror", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="directory with one directory for each site")
+    parser.add_argument(
+        "--root", type=Path, required=True, action="append", help="directory with one directory for each site"
+    )
     parser.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
     parser.add_argument("--cert", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)

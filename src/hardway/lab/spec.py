@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from hardway.errors import UsageError
 from hardway.lab.paths import state_dir
 from hardway.model import Cluster
 from hardway.model.dns import TTL, Record, records
-from hardway.versions import DEFAULT
+from hardway.versions import DEFAULT, release
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class LabSpec:
     nodes: tuple[LabNode, ...]
     records: tuple[Record, ...]
     kubernetes: str = DEFAULT
-    """Version of the binaries and images that its mirror has."""
+    """Version of the binaries that the lab runs itself, and of the images that its nodes have from the start."""
+    also: tuple[str, ...] = ()
+    """Further versions that its mirror has: what a cluster can be upgraded to."""
 
     def __post_init__(self) -> None:
         """UsageError for a name that cannot be part of an interface, a directory and a cgroup, or for twin nodes."""
@@ -73,11 +75,14 @@ def from_record(value: Mapping[str, Any]) -> LabSpec:
     """The spec that `dataclasses.asdict` took apart."""
     nodes = tuple(LabNode(**node) for node in value["nodes"])
     records = tuple(Record(**record) for record in value["records"])
-    return LabSpec(**{**value, "nodes": nodes, "records": records})
+    return LabSpec(**{**value, "nodes": nodes, "records": records, "also": tuple(value.get("also", ()))})
 
 
-def from_cluster(cluster: Cluster, name: str) -> LabSpec:
-    """The lab for a cluster whose nodes share one /24 (or /64), whose first address is the host's."""
+def from_cluster(cluster: Cluster, name: str, also: Sequence[str] = ()) -> LabSpec:
+    """The lab for a cluster whose nodes share one /24 (or /64), whose first address is the host's.
+
+    `also`: further versions of Kubernetes for its mirror; UsageError for one that is not supported.
+    """
     address = ipaddress.ip_address(cluster.nodes[0].address)
     prefix = 24 if address.version == 4 else 64
     network = ipaddress.ip_network(f"{address}/{prefix}", strict=False)
@@ -100,4 +105,5 @@ def from_cluster(cluster: Cluster, name: str) -> LabSpec:
         tuple(LabNode(n.host_name, n.name, n.address, n.is_kubernetes) for n in cluster.nodes),
         (*records(cluster), Record(f"mirror.{zone}", gateway, TTL)),
         cluster.release.kubernetes,
+        tuple(release(version).kubernetes for version in also),
     )

@@ -19,6 +19,9 @@ class Usage(StrEnum):
     CLIENT = "clientAuth"
 
 
+ADMINS = ("kubeadm:cluster-admins",)
+
+
 class Begin(StrEnum):
     """When a leaf begins. A CA begins five minutes before it is made, against clocks that differ."""
 
@@ -54,6 +57,8 @@ class CertSpec:
     """Of its key, as kubeadm's encryptionAlgorithm has it."""
     sha256_key_identifier: bool = False
     """Of a CA: the first 160 bits of the SHA-256 of its key, else the SHA-1."""
+    also: tuple[tuple[str, ...], ...] = ()
+    """Other organizations with which it is as good: those of other minors, which a renewal after an upgrade keeps."""
 
     @property
     def is_ca(self) -> bool:
@@ -135,6 +140,7 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
         usages: tuple[Usage, ...],
         names: tuple[tuple[str, ...], tuple[str, ...]] = nothing,
         organizations: tuple[str, ...] = (),
+        also: tuple[tuple[str, ...], ...] = (),
     ) -> CertSpec:
         return CertSpec(
             name,
@@ -151,6 +157,7 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             cluster.certificates.days,
             begins,
             cluster.certificates.algorithm,
+            also=also,
         )
 
     found = (
@@ -170,7 +177,8 @@ def leaves(cluster: Cluster, node: Node) -> tuple[CertSpec, ...]:
             "the API server shows it to kubelets",
             "kube-apiserver-kubelet-client",
             (client,),
-            organizations=("kubeadm:cluster-admins",) if features.kubelet_client_is_admin else (),
+            organizations=ADMINS if features.kubelet_client_is_admin else (),
+            also=((),) if features.kubelet_client_is_admin else (ADMINS,),
         ),
         leaf(
             "front-proxy-client",

@@ -136,9 +136,7 @@ def _verified(ca: str, certificate: str, otherwise: str, source: str = "") -> st
 
 def _satisfies(spec: CertSpec) -> str:
     """bash, goes on when `$text`, as openssl prints a certificate, has subject, names and usages of the request."""
-    # The names of a set are in the order of their encoding.
-    organizations = sorted(spec.organizations, key=lambda name: (len(name.encode()), name))
-    subject = ", ".join(filter(None, ("+".join(f"O={name}" for name in organizations), f"CN={spec.common_name}")))
+    subjects = [f" Subject: {_subject(names, spec.common_name)}," for names in (spec.organizations, *spec.also)]
     wanted = [_USAGE_TEXT[usage] for usage in spec.usages]
     wanted += [f"DNS:{name}" for name in spec.dns_names]
     wanted += [f"IP Address:{printed_address(address)}" for address in spec.ip_addresses]
@@ -146,12 +144,19 @@ def _satisfies(spec: CertSpec) -> str:
         # One line with a comma after each item; a bundle's first certificate only.
         "text=\"${text%%$'\\n1: '*}\"\n"
         + "text=\"${text//$'\\n'/,},\"\n"
-        + f"case \"$text\" in *{quote(f' Subject: {subject},')}*) ;; *) echo 'it has another subject'; exit 1 ;; esac\n"
+        + f'case "$text" in {" | ".join(f"*{quote(subject)}*" for subject in subjects)}) ;; '
+        + "*) echo 'it has another subject'; exit 1 ;; esac\n"
         + "".join(
             f'case "$text" in *[,\\ ]{quote(word + ",")}*) ;; *) echo {quote(f"it lacks {word}")}; exit 1 ;; esac\n'
             for word in wanted
         )
     )
+
+
+def _subject(organizations: tuple[str, ...], common_name: str) -> str:
+    """As openssl prints it; the names of a set are in the order of their encoding."""
+    names = sorted(organizations, key=lambda name: (len(name.encode()), name))
+    return ", ".join(filter(None, ("+".join(f"O={name}" for name in names), f"CN={common_name}")))
 
 
 def _beside(key: str) -> str:

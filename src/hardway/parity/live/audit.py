@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hardway.chapters import bootstrap_token
 from hardway.engine import facts
 from hardway.engine.script import PATH
 from hardway.engine.transport import Connect, open_transport
@@ -106,7 +107,8 @@ async def _read(cluster: Cluster, connect: Connect) -> _Read:
 async def _objects(cluster: Cluster, node: Node, connect: Connect) -> dict[str, Any]:
     """The objects that the cluster should have, by `item_name`, as far as they are there."""
     names: dict[str, list[str]] = {"kube-public": ["configmap/cluster-info"]}
-    for _, value in wanted.objects(cluster):
+    # The last one is there after an upgrade from a minor that makes it.
+    for value in (*(value for _, value in wanted.objects(cluster)), bootstrap_token.kubelet_client()):
         metadata = thaw(value)["metadata"]
         names.setdefault(metadata.get("namespace", ""), []).append(f"{value['kind']}/{metadata['name']}".lower())
     answers, _ = await _ask(node, "ask the API for its objects", fetch.objects_script(names), connect)
@@ -149,6 +151,7 @@ async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
     findings += judge.cluster_info(here, there.get(tokens.INFO), authority)
     findings += members.shared(here, read.nodes)
     findings += members.members(here, read.nodes, api)
+    findings += members.kubelet_client(here, read.nodes, there)
     findings += left.emergency(cluster, read.nodes)
     findings += tokens.tokens(here, api, there.get(tokens.INFO))
     findings += tokens.requests(here, api, moment)

@@ -53,7 +53,8 @@ RULES: tuple[Rule, ...] = (
     Rule("*ca.crt", "KeyUsage", N, found="*key_cert_sign*"),
     Rule("*ca.crt", "ExtendedKeyUsage", N),
     Rule("*ca.crt", "BasicConstraints", N, found="CA True*"),
-    # Renewal keeps the subject: up to 1.28 these were system:masters, up to 1.36 the first one an administrator.
+    # Renewal keeps the subject: up to 1.28 these were system:masters, and some minors make the first one an administrator.
+    Rule("*/apiserver-kubelet-client.crt", "subject", N, found="CN=kube-apiserver-kubelet-client"),
     Rule("*/apiserver-kubelet-client.crt", "subject", N, found="CN=kube-apiserver-kubelet-client, O=*"),
     Rule("*/apiserver-etcd-client.crt", "subject", N, found="CN=kube-apiserver-etcd-client, O=system:masters"),
     Rule("*/healthcheck-client.crt", "subject", N, found="CN=kube-etcd-healthcheck-client, O=system:masters"),
@@ -97,6 +98,9 @@ RULES: tuple[Rule, ...] = (
     Rule("*/kubelet/config.yaml", "staticPodPath", E),
     # Flags of a node come from its nodeRegistration, which is stored nowhere.
     Rule("*/kubeadm-flags.env", "*.order", N),
+    # It keeps an image from being removed, no more; kubeadm upgrade leaves the flag as it was.
+    Rule("*/kubeadm-flags.env", "*.flags.pod-infra-container-image", W, found=ABSENT),
+    Rule("*/kubeadm-flags.env", "*.flags.pod-infra-container-image", N),
     Rule("*/kubeadm-flags.env", "*", N, expected=ABSENT),
     # kubeadm copies the proxy variables of the shell in which it ran.
     Rule("*/manifests/*", "*.env*", N),

@@ -3,15 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from hardway.chapters import bootstrap_token
 from hardway.chapters.etcd import peer_url
 from hardway.engine.script import sha256
+from hardway.model import thaw
 from hardway.parity.compare import ABSENT
-from hardway.parity.live import cures
+from hardway.parity.live import cures, found
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
+from hardway.parity.objects import item_name
 
 SHARED = ("ca.crt", "front-proxy-ca.crt", "etcd/ca.crt", "sa.pub")
 
@@ -78,6 +82,31 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
             f"{name or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
             cures.etcdctl(judge.cluster, "member", "remove", _id(member)),
         )  # fmt: skip
+
+
+def kubelet_client(
+    judge: Judge, seen: Mapping[str, SeenNode], there: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """The API server's certificate for kubelets opens them by its group, or by a binding of its user."""
+    path, binding = f"{judge.cluster.paths.pki}/apiserver-kubelet-client.crt", thaw(bootstrap_token.kubelet_client())
+    if item_name(binding) in there:
+        return
+    cure = cures.of_object(replace(judge.tools, ours=False), judge.cluster, "bootstrap-token", binding)
+    for node in judge.cluster.control_planes:
+        if node.name in seen and path in seen[node.name].files:
+            around = found.surroundings(seen[node.name], judge.moment)
+            subject = found.signed_fields(seen[node.name].files[path].content, around).get("subject", "")
+            if subject and "O=" not in subject:
+                yield Finding(
+                    Grade.ERROR,
+                    node.name,
+                    "certs",
+                    path,
+                    "subject",
+                    f"a group, or {item_name(binding)}",
+                    subject,
+                    cure,
+                )
 
 
 def _id(member: Mapping[str, Any]) -> str:

@@ -36,6 +36,10 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
+if [ -n "$current" ] && [ -e /etc/default/runc/download.env ] && [ /usr/local/bin/runc -nt /etc/default/runc/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/runc/download.env was written: it stays"
+  exit 0
+fi
 
 url="${COMPONENT_VERSION}/runc.amd64"
 file="${url##*/}"
@@ -106,6 +110,10 @@ current="$({ containerd --version | awk '{ print $3 }'; } 2>/dev/null || true)"
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
+  exit 0
+fi
+if [ -n "$current" ] && [ -e /etc/default/containerd/download.env ] && [ /usr/local/bin/containerd -nt /etc/default/containerd/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/containerd/download.env was written: it stays"
   exit 0
 fi
 
@@ -185,6 +193,10 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
+if [ -n "$current" ] && [ -e /etc/default/kubelet/download.env ] && [ /usr/local/bin/kubelet -nt /etc/default/kubelet/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/kubelet/download.env was written: it stays"
+  exit 0
+fi
 
 url="${COMPONENT_VERSION}/bin/linux/amd64/kubelet"
 file="${url##*/}"
@@ -255,6 +267,10 @@ current="$({ etcd --version | awk '/etcd Version:/ { print $3 }'; } 2>/dev/null 
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
+  exit 0
+fi
+if [ -n "$current" ] && [ -e /etc/default/etcd/download.env ] && [ /usr/local/bin/etcd -nt /etc/default/etcd/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/etcd/download.env was written: it stays"
   exit 0
 fi
 
@@ -334,6 +350,10 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
+if [ -n "$current" ] && [ -e /etc/default/kubectl/download.env ] && [ /usr/local/bin/kubectl -nt /etc/default/kubectl/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/kubectl/download.env was written: it stays"
+  exit 0
+fi
 
 url="${COMPONENT_VERSION}/bin/linux/amd64/kubectl"
 file="${url##*/}"
@@ -408,6 +428,10 @@ current="$({ /opt/cni/bin/bridge --version 2>&1 | awk 'NR == 1 { print $NF }'; }
 log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"
 if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
+  exit 0
+fi
+if [ -n "$current" ] && [ -e /etc/default/cni-plugins/download.env ] && [ /opt/cni/bin/bridge -nt /etc/default/cni-plugins/download.env ]; then
+  log "[INFO] brought by somebody else since /etc/default/cni-plugins/download.env was written: it stays"
   exit 0
 fi
 

@@ -337,7 +337,7 @@ case "${text//[[:space:]]/}" in *"${public//[[:space:]]/}"*) ;;
   *) echo 'the key does not belong to the certificate'; exit 1 ;; esac
 text="${text%%$'\n1: '*}"
 text="${text//$'\n'/,},"
-case "$text" in *' Subject: O=kubeadm:cluster-admins, CN=kube-apiserver-kubelet-client,'*) ;; *) echo 'it has another subject'; exit 1 ;; esac
+case "$text" in *' Subject: O=kubeadm:cluster-admins, CN=kube-apiserver-kubelet-client,'* | *' Subject: CN=kube-apiserver-kubelet-client,'*) ;; *) echo 'it has another subject'; exit 1 ;; esac
 case "$text" in *[,\ ]'TLS Web Client Authentication,'*) ;; *) echo 'it lacks TLS Web Client Authentication'; exit 1 ;; esac
 ) >/dev/null 2>&1; then
 (

@@ -33,7 +33,7 @@ done </proc/meminfo
   echo 'hint: give it 1700 MB, or go on without: nodeRegistration: {ignorePreflightErrors: [Mem]}'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :6443')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -41,7 +41,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :6443'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10259')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -49,7 +49,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :10259'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10257')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -57,7 +57,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :10257'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :2379')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -65,7 +65,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :2379'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :2380')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -73,7 +73,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :2380'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10250')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -82,7 +82,7 @@ reason="$(
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -92,7 +92,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-controller-manager.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -102,7 +102,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-scheduler.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -112,7 +112,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/etcd.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -122,7 +122,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/kubelet.conf ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -132,7 +132,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -222,7 +222,7 @@ done
   echo 'hint: uname -r; zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers /proc/cgroups'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.12:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ls -A /var/lib/etcd 2>/dev/null)" ] || { echo "it is not"; exit 1; }
 )" || {
   failed=106

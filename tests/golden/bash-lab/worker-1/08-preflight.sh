@@ -16,7 +16,7 @@ reason="$(
   echo 'hint: log in as root, or as a user with sudo (--ask-sudo-password where it asks)'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10250')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -25,7 +25,7 @@ reason="$(
 }
 reason="$(
 [ -e /etc/kubernetes/kubelet.conf ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -35,7 +35,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/bootstrap-kubelet.conf ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -44,7 +44,7 @@ exit 1
   echo 'hint: an earlier cluster left it: hardway reset --node worker-1'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ ! -e /etc/kubernetes/pki/ca.crt ] || [ ! -e /etc/kubernetes/kubelet.conf ] || { echo 'it exists'; exit 1; }
 )" || {
   failed=106
