@@ -105,7 +105,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
     )
     for check in external_etcd.questions(cluster, node):
         # Who has joined is told of a silent etcd by its API server, and one endpoint of several may be down then.
-        once = ours(cluster) if check.key == external_etcd.VERSION else ""
+        once = ours(cluster, node) if check.key == external_etcd.VERSION else ""
         yield replace(check, script=once + check.script)
     if node in cluster.etcd_members:
         folder = cluster.stacked_etcd.data_dir
