@@ -82,7 +82,7 @@ def test_wrong_tokens_are_told_with_their_place() -> None:
     here = "InitConfiguration.bootstrapTokens"
     told = problems(
         f"- {{token: aaaaaa.{SECRETS[0]}, expires: '2030-01-01T00:00:00Z'}}\n"
-        f"- {{token: aaaaaa.{SECRETS[1]}, ttl: 1d}}\n"
+        f"- {{token: aaaaaa.{SECRETS[1]}, ttl: 1d, usages: [signing]}}\n"
         f"- {{token: '', usages: [signing, flying]}}\n"
         f"- {{token: A.{SECRETS[0]}, ttl: '', groups: [system:masters]}}\n"
     )
@@ -91,8 +91,8 @@ def test_wrong_tokens_are_told_with_their_place() -> None:
         f"{here}[0].expires: kubeadm takes no `expires` in InitConfiguration",
         f"{here}[1].token: a second token with the id aaaaaa",
         f"{here}[1].ttl: `1d` is not a duration",
+        f"{here}[1].usages: a token without `authentication` can have no groups, and kubeadm gives each one a group",
         f"{here}[2].token: not a bootstrap token",
-        f"{here}[2].usages: a token without `authentication` can have no groups, and kubeadm gives each one a group",
         f"{here}[2].usages[1]: a token has no usage `flying`",
         f"{here}[3].token: not a bootstrap token",
         f"{here}[3].ttl: `` is not a duration",

@@ -52,7 +52,7 @@ def _groups(about: SourceDocument, here: Path, token: api.BootstrapToken) -> Ite
         if usage not in USAGES:
             hint = did_you_mean(usage, USAGES) or f"the usages are {', '.join(USAGES)}"
             yield about.problem((*here, "usages", number), f"a token has no usage `{usage}`", hint)
-    if token.usages and "authentication" not in token.usages:
+    if token.usages and set(token.usages) <= {"signing"}:
         yield about.problem(
             (*here, "usages"),
             "a token without `authentication` can have no groups, and kubeadm gives each one a group",
