@@ -55,6 +55,12 @@ CASES: dict[str, bytes] = {
     "no master": instead("[control-plane]", "[worker]"),
     "an even number of masters": instead(MASTER_3, ""),
     "a bad token": instead("kind: InitConfiguration\n", "kind: InitConfiguration\nbootstrapTokens: [{token: abc}]\n"),
+    "tokens that kubeadm would not take": instead(
+        "kind: InitConfiguration\n",
+        "kind: InitConfiguration\nbootstrapTokens:\n"
+        "- {token: abcdef.0123456789abcdef, expires: '2030-01-01T00:00:00Z', usages: [signing]}\n"
+        "- {token: abcdef.fedcba9876543210, ttl: 1d, usages: [authentification], groups: [system:masters]}\n",
+    ),
     "a bad certificate key": instead("kind: InitConfiguration\n", "kind: InitConfiguration\ncertificateKey: xyz\n"),
     "a version that is not supported": instead("v1.30.4", "v1.28.1"),
     "an API version that kubeadm does not read": instead("kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"),

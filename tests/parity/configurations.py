@@ -207,6 +207,7 @@ def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool
     init = draw(
         optional(
             {
+                "bootstrapTokens": settings.TOKENS,
                 "localAPIEndpoint": st.just(port),
                 "nodeRegistration": registration(api),
                 "skipPhases": st.sampled_from([["addon"], ["addon/coredns"], ["addon/kube-proxy"], []]),

@@ -18,6 +18,7 @@ KEPT = {
     r"pods \S+ overlap services \S+": "the cluster would come up, and some Services would lead nowhere",
     r"phase `[^`]+` cannot be left out here": "kubeadm looks at skipPhases only when it runs",
     r"`tcp://[^`]+` is not a unix:// socket": "kubeadm takes it for a path, and nobody listens at unix://tcp://...",
+    r"a second token with the id [a-z0-9]{6}": "kubeadm keeps the last one, and whoever holds another cannot join",
     r"`(hostPath|mountPath)` is missing": "kubeadm writes a static pod that the kubelet then refuses",
 }
 """Patterns of our problems that kubeadm does not have, and why."""

@@ -146,6 +146,24 @@ PROXY_DOCUMENT = {
     "conntrack": st.just({"maxPerCore": 0, "min": None}),
     "bindAddress": st.just("10.30.0.11"),
 }
+TOKENS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "token": st.sampled_from(["abcdef.0123456789abcdef", "012345.0123456789012345"]),
+            "description": TEXT | st.just("$(id) `x` \\ \n  name: x\n"),
+            # Not too short: lives are counted from a time of some seconds.
+            "ttl": st.sampled_from(["24h0m0s", "90m", "1h30m30s", "0s", "0", "-5m"]),
+            "usages": st.sampled_from([["signing", "authentication"], ["authentication"], []]),
+            "groups": st.lists(
+                st.sampled_from(["system:bootstrappers:a", "system:bootstrappers:kubeadm:default-node-token"]),
+                max_size=2,
+            ),
+        },
+    ),
+    max_size=3,
+    unique_by=lambda token: token.get("token", str(token)),
+)
 ENVS = st.lists(
     st.fixed_dictionaries({"name": st.sampled_from(["GOGC", "A", "HTTPS_PROXY", "a.b"])}, optional={"value": TEXT}),
     max_size=2,
@@ -239,10 +257,28 @@ SPOILT = (
     (
         ("InitConfiguration", "bootstrapTokens"),
         [
-            [{"token": "abcdef.0123456789abcdef", "ttl": "2h"}],
             [{"token": "a.b"}],
-            [{"token": "abcdef.0123456789abcdef", "usages": ["flying"]}],
-            [{"token": "abcdef.0123456789abcdef", "groups": ["a"]}],
+            [{"token": ""}],
+            [{"token": 5}],
+            *(
+                [{"token": "abcdef.0123456789abcdef", **more}]
+                for more in (
+                    {"usages": ["flying"]},
+                    {"usages": ["signing"]},
+                    {"usages": ["signing", "signing", "authentication"]},
+                    {"groups": ["a"]},
+                    {"groups": ["system:bootstrappers:"]},
+                    {"groups": ["system:bootstrappers:a,b"]},
+                    {"ttl": "1d"},
+                    {"ttl": ""},
+                    {"ttl": 0},
+                    {"expires": "2100-01-01T00:00:00Z"},
+                    {"expires": "2100-01-01T00:00:00Z", "ttl": "0s"},
+                    {"expires": ""},
+                    {"description": 5},
+                )
+            ),
+            [{"token": "abcdef.0123456789abcdef"}, {"token": "abcdef.fedcba9876543210"}],
         ],
     ),
     (("InitConfiguration", "certificateKey"), ["ab", "g" * 64, "0" * 64]),

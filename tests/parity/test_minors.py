@@ -55,6 +55,10 @@ nodes:
 V1BETA3_DOCUMENTS = """\
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: InitConfiguration
+bootstrapTokens:
+  - {token: abcdef.0123456789abcdef, ttl: 90m, description: "a $(id) `x` \\ \u00e9\n  name: x\n"}
+  - {token: "012345.0123456789012345", ttl: 0s, usages: [authentication, signing], description: "true"}
+  - {ttl: 95m30s, usages: [authentication], description: random, groups: ["system:bootstrappers:a"]}
 nodeRegistration:
   criSocket: unix:///run/containerd/containerd.sock
   kubeletExtraArgs: {v: "2", max-pods: "50"}
@@ -82,6 +86,10 @@ etcd: {local: {extraArgs: {listen-metrics-urls: "http://127.0.0.1:2391"}, server
 V1BETA4_DOCUMENTS = """\
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
+bootstrapTokens:
+  - {token: abcdef.0123456789abcdef, groups: ["system:bootstrappers:b", "system:bootstrappers:a"]}
+  - {token: "012345.0123456789012345", ttl: -1h, usages: [authentication]}
+  - {ttl: 45m30s}
 nodeRegistration:
   criSocket: unix:///run/containerd/containerd.sock
   imagePullSerial: false

@@ -4,10 +4,12 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sides import ours
 
+from hardway.model import BootstrapToken
 from hardway.parity import objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import compare
@@ -228,6 +230,72 @@ def test_one_token_that_differs_is_found() -> None:
     assert edited != calls
 
     assert {d.item for d in compare(described(edited), described(calls))} == {JOIN, f"{JOIN} (2)"}
+
+
+CHOSEN = BootstrapToken("aaaaaa.0123456789abcdef", description="mine", ttl=5400)
+SECRET = """\
+apiVersion: v1
+kind: Secret
+type: bootstrap.kubernetes.io/token
+metadata: {name: bootstrap-token-aaaaaa, namespace: kube-system}
+stringData:
+  auth-extra-groups: system:bootstrappers:a,system:bootstrappers:b
+  description: mine
+  expiration: "END"
+  token-id: aaaaaa
+  token-secret: 0123456789abcdef
+  usage-bootstrap-authentication: "true"
+"""
+CHOSEN_ITEM = "Secret kube-system/bootstrap-token-aaaaaa"
+
+
+def chosen(life: int, old: str = "", new: str = "") -> dict[str, dict[str, str]]:
+    """A token of the user that lives so many seconds, with one text in place of another."""
+    requests = ours("lab").requests
+    end = (requests.begun + timedelta(seconds=life)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = SECRET.replace("END", end).replace(old, new)
+    call = Call("bootstrap-token", ("create", "-f", "-"), text)
+    here = replace(around(), tokens=(CHOSEN, BootstrapToken(ttl=2730, description="random")))
+    return dict(objects.of_requests(replace(requests, calls=(call,)), here).fields)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("token-secret: 0123456789abcdef", "token-secret: fedcba9876543210", "data.token-secret"),
+        ("description: mine", "description: Mine", "data.description"),
+        ("token-id: aaaaaa", "token-id: bbbbbb", "data.token-id"),
+        ("a,system:bootstrappers:b", "b,system:bootstrappers:a", "data.auth-extra-groups"),
+        ("usage-bootstrap-authentication", "usage-bootstrap-signing", "data.usage-bootstrap-signing"),
+        ("  description: mine\n", "", "data.description"),
+    ],
+)
+def test_a_token_of_the_user_is_compared_field_by_field(old: str, new: str, field: str) -> None:
+    """It goes by its id, and what the user has chosen is compared by value, its secret as a hash."""
+    plain = chosen(5400)
+
+    assert (CHOSEN_ITEM, field) in {(d.item, d.field) for d in compare(plain, chosen(5400, old, new))}
+    assert not any("0123456789abcdef" in text for text in plain[CHOSEN_ITEM].values())
+
+
+def test_the_life_of_a_token_is_counted_from_when_it_was_made() -> None:
+    """A second more or less is none; a minute, and no end at all, are."""
+    plain = chosen(5400)
+
+    assert plain[CHOSEN_ITEM]["data.expiration"] == "1:30:00 after issue"
+    assert compare(plain, chosen(5401)) == ()
+    for life, old in ((5340, ""), (7200, ""), (5400, "  expiration: ")):
+        other = chosen(life, old, "  other: " if old else "")
+        assert (CHOSEN_ITEM, "data.expiration") in {(d.item, d.field) for d in compare(plain, other)}
+
+
+def test_random_tokens_go_by_their_description() -> None:
+    """Several on either side are told apart by what they are for."""
+    named = chosen(2730, "aaaaaa", "bbbbbb")
+
+    assert [(item, fields["data.expiration"]) for item, fields in named.items()] == [
+        ("Secret kube-system/bootstrap-token-(mine)", "0:45:30 after issue")
+    ]
 
 
 def test_what_is_sealed_is_opened() -> None:

@@ -11,6 +11,7 @@ import pytest
 from clusters import lab_cluster
 
 from hardway.errors import UsageError
+from hardway.model import BootstrapToken
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference
 from hardway.parity.live import fetch, found, judge, left, members, runtime, source, tokens, wanted
@@ -222,6 +223,18 @@ def test_what_is_signed_and_what_outlives_its_end() -> None:
         (Grade.WARNING, f"Secret kube-system/{item}no-utc", "data.expiration"),
         (Grade.WARNING, "Secret kube-system/kubeadm-certs", "metadata.ownerReferences"),
     }
+
+
+def test_a_token_without_an_end_may_be_what_the_user_wants() -> None:
+    """InitConfiguration asks for it by its id; of another one, and of one that was asked for with an end, it is told."""
+    item = "bootstrap-token-"
+    ends = {"wanted": "", "limits": "", "others": "", "passed": "2026-04-30T23:00:00Z"}
+    secrets = tuple(Secret(f"{item}{name}", TOKEN, end) for name, end in ends.items())
+    wanted = (BootstrapToken("wanted.0123456789abcdef", ttl=0), BootstrapToken("limits.0123456789abcdef"))
+    judge = replace(JUDGE, cluster=replace(JUDGE.cluster, bootstrap_tokens=wanted))
+    told = [f.item for f in tokens.tokens(judge, SeenCluster({}, (), secrets=secrets), None)]
+
+    assert told == [f"Secret kube-system/{item}{name}" for name in ("limits", "others", "passed")]
 
 
 def test_members_that_do_not_vote_or_are_somewhere_else() -> None:

@@ -38,6 +38,7 @@ baseDomain: example.com
 nodes: [{name: master-1, address: 192.0.2.11, roles: [control-plane]}]
 """
 
+TOKEN = "token: abcdef.0123456789abcdef"
 ACCEPTED = {
     "nothing more": "",
     "empty parts": "CLUSTER apiServer:\netcd:\nnetworking: {podSubnet: , dnsDomain: ''}\nclusterName: ''",
@@ -59,6 +60,15 @@ ACCEPTED = {
         "CLUSTER etcd: {external: {endpoints: ['https://[fd00::9]:2379/'], caFile: /a/ca, certFile: /b/b, keyFile: /b/b}}"
     ),
     "etcd nowhere": "CLUSTER etcd: {external: , local: }",
+    "a token with all its fields": (
+        f"INIT bootstrapTokens: [{{{TOKEN}, description: a, ttl: 2h,"
+        " usages: [authentication], groups: ['system:bootstrappers:a']}]"
+    ),
+    "a token without an end": f"INIT bootstrapTokens: [{{{TOKEN}, ttl: '0'}}, {{ttl: -1h}}]",
+    "random tokens": "INIT bootstrapTokens: [{}, {token: , ttl: , description: ''}]",
+    "a token with empty lists": f"INIT bootstrapTokens: [{{{TOKEN}, usages: [], groups: , expires: }}]",
+    "a usage twice": f"INIT bootstrapTokens: [{{{TOKEN}, usages: [signing, signing, authentication]}}]",
+    "no tokens": "INIT bootstrapTokens:",
     "no taints": "INIT skipPhases: [addon/coredns]",
 }
 REFUSED = {
@@ -100,6 +110,19 @@ REFUSED = {
     "a port out of range": "ENDPOINT , bindPort: 65536",
     "a short certificate key": "INIT certificateKey: abcd",
     "not a token": "INIT bootstrapTokens: [{token: abcdef.0123}]",
+    "an empty token": "INIT bootstrapTokens: [{token: ''}]",
+    "a token that is a number": "INIT bootstrapTokens: [{token: 123456.1234567890123456}]",
+    "a token with an end": f"INIT bootstrapTokens: [{{{TOKEN}, expires: '2100-01-01T00:00:00Z'}}]",
+    "a token with two ends": f"INIT bootstrapTokens: [{{{TOKEN}, expires: '2100-01-01T00:00:00Z', ttl: 0s}}]",
+    "a token with an empty end": f"INIT bootstrapTokens: [{{{TOKEN}, expires: ''}}]",
+    "a token that lives a day": f"INIT bootstrapTokens: [{{{TOKEN}, ttl: 1d}}]",
+    "a token with an empty life": f"INIT bootstrapTokens: [{{{TOKEN}, ttl: ''}}]",
+    "a token with a number for its life": f"INIT bootstrapTokens: [{{{TOKEN}, ttl: 0}}]",
+    "a token that only signs": f"INIT bootstrapTokens: [{{{TOKEN}, usages: [signing]}}]",
+    "a token with another usage": f"INIT bootstrapTokens: [{{{TOKEN}, usages: [authentication, flying]}}]",
+    "a token of another group": f"INIT bootstrapTokens: [{{{TOKEN}, groups: ['system:masters']}}]",
+    "a token of a group in capitals": f"INIT bootstrapTokens: [{{{TOKEN}, groups: ['system:bootstrappers:A']}}]",
+    "a token with an unknown field": f"INIT bootstrapTokens: [{{{TOKEN}, TTL: 2h}}]",
     "a pull policy": "REGISTRATION , imagePullPolicy: Sometimes",
     "kubelet: unknown field": "KUBELET maxPod: 1",
     "kubelet: unknown field below": "KUBELET authentication: {anonymous: {enable: true}}",
@@ -137,6 +160,10 @@ ONLY_WE_REFUSE = {
     "an effect": ("REGISTRATION , taints: [{key: a, effect: Sometimes}]", "must be one of NoSchedule"),
     "patches from nowhere": ("INIT patches: {directory: /tmp}", "nothing brings patches to `/tmp`"),
     "patches of this directory": ("INIT patches: {directory: patches}", "`patches` is not an absolute path"),
+    "two tokens with one id": (
+        f"INIT bootstrapTokens: [{{{TOKEN}}}, {{{TOKEN}}}]",
+        "a second token with the id abcdef",
+    ),
     "a version to come": ("KUBELET ---\napiVersion: a.example.com/v1\nkind: Something", "unknown kind `Something`"),
     "a merge": ("CLUSTER scheduler: {<<: {extraArgs: {v: '2'}}}", "merges (`<<`) are not read"),
 }

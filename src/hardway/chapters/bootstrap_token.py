@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import apply, kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
+from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, token_secret, user_tokens
 from hardway.model import Cluster, Document, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, input_file, quote
 
+QUOTED = '"$file"'
 CSR_ROLES = "system:certificates.k8s.io:certificatesigningrequests"
-SUPER_ADMIN = "super-admin"
 EMPTY = "preferences: {}"
 
 
@@ -50,6 +51,9 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
         why="admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects",
     )
+    if cluster.bootstrap_tokens:
+        # Before cluster-info, which says that it was done.
+        yield user_tokens(cluster)
     yield _cluster_info(cluster)
     joining = tuple(other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane)
     if joining:
@@ -119,30 +123,18 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
     names = tuple(f"token/{other.name}" for other in joining)
     table = "".join(f"{other.name} {input_file(name)}\n" for other, name in zip(joining, names, strict=True))
     has_joined = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
-    secret = dump_go(
+    secret = token_secret(
         {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "bootstrap.kubernetes.io/token",
-            "metadata": {"name": "bootstrap-token-$id", "namespace": "kube-system"},
-            "stringData": {
-                "auth-extra-groups": BOOTSTRAPPERS,
-                "expiration": "$expiration",
-                "token-id": "$id",
-                "token-secret": "$secret",
-                "usage-bootstrap-authentication": "true",
-                "usage-bootstrap-signing": "true",
-            },
+            "auth-extra-groups": BOOTSTRAPPERS,
+            "usage-bootstrap-authentication": "true",
+            "usage-bootstrap-signing": "true",
         }
     )
-    for variable in ("$expiration", "$id", "$secret"):
-        # Unquoted a token of digits would be a number, and the time a time.
-        secret = secret.replace(f": {variable}\n", f': "{variable}"\n')
     return Command(
         "bootstrap-token/tokens",
         "create a bootstrap token for each node that has not joined",
         f"(\n{_nodes(cluster)}\n"
-        f"expiration=\"$(date -u -d '+{cluster.token_ttl} seconds' +%Y-%m-%dT%H:%M:%SZ)\"\n"
+        f"{expiration(cluster.token_ttl)}\n"
         "pending=()\n"
         + heredoc(
             f'while read -r name file; do\n  if {has_joined}; then rm -f "$file"; else pending+=("$file"); fi\ndone',
@@ -150,7 +142,7 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
         )
         + 'if [ "${#pending[@]}" -eq 0 ]; then exit 0; fi\n'
         'for file in "${pending[@]}"; do\n'
-        '  IFS=. read -r id secret <"$file" || [ -n "$secret" ]\n'
+        f"  {read_token(QUOTED)}\n"
         f"  cat <<EOF\n---\n{secret}EOF\n"
         f"done | {apply(cluster, SUPER_ADMIN)}\n)\n",
         Check(

@@ -12,8 +12,9 @@ from typing import Any
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import components
+from hardway.chapters.user_tokens import is_initialised
 from hardway.features import V1BETA3
-from hardway.model import Cluster, Document, Node, thaw
+from hardway.model import BootstrapToken, Cluster, Document, Node, thaw
 from hardway.steps import Await, Check, Command, Directory, Run, Step, Wait, Write, lower_all
 from hardway.steps.shell import heredoc, input_file, octal, quote
 
@@ -119,7 +120,7 @@ def _mark(name: str) -> str:
 def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -> str:
     """Write the documents into memory, run the phase, and forget them; what is secret comes from run inputs."""
     documents = _of_init(cluster, node, inputs) if asked.startswith("init ") else [_of_join(cluster, node, inputs)]
-    text = "\n---\n".join(json.dumps(document, ensure_ascii=False) for document in documents) + "\n"
+    text = "\n---\n".join(_json(document) for document in documents) + "\n"
     # Builtins of bash fill in the secrets: no command line shows them.
     filled = "".join(
         f'documents="${{documents//{quote(_mark(name))}/"$(<{input_file(name)})"}}"\n'
@@ -132,7 +133,7 @@ def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -
         'work="$(mktemp -d -p /run)"\n'
         "trap 'rm -rf \"$work\"' EXIT\n"
         + heredoc('cat >"$work/kubeadm.yaml"', text)
-        + (f'documents="$(<"$work/kubeadm.yaml")"\n{filled}' if filled else "")
+        + (f'documents="$(<"$work/kubeadm.yaml")"\n{_once(cluster, text)}{filled}' if filled else "")
         + ('printf \'%s\\n\' "$documents" >"$work/kubeadm.yaml"\n' if filled else "")
         + f'kubeadm {asked} --config "$work/kubeadm.yaml"\n)\n'
     )
@@ -149,14 +150,43 @@ def _of_init(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> list[dict
     }
     if "certificate-key" in inputs:
         own["certificateKey"] = _mark("certificate-key")
-    if tokens := [name for name in inputs if name.startswith("token/")]:
-        own["bootstrapTokens"] = [{"token": _mark(name), "ttl": f"{cluster.token_ttl}s"} for name in tokens]
+    nodes = [name for name in inputs if name.startswith("token/")]
+    if tokens := [
+        *(_user_token(token) for token in cluster.bootstrap_tokens if token.run_input in inputs),
+        *({"token": _mark(name), "ttl": f"{cluster.token_ttl}s"} for name in nodes),
+    ]:
+        own["bootstrapTokens"] = tokens
     shared: list[Document] = [cluster.cluster_configuration]
     if cluster.kubelet_configuration_given:
         shared.append(cluster.kubelet_configuration)
     if cluster.kube_proxy_configuration_given:
         shared.append(cluster.kube_proxy_configuration)
     return [own, *(thaw(document) for document in shared)]
+
+
+def _user_token(token: BootstrapToken) -> dict[str, Any]:
+    """An entry of the user's own."""
+    return {
+        "token": _mark(token.run_input),
+        "ttl": f"{token.ttl}s",
+        "usages": list(token.usages),
+        "groups": list(token.groups),
+        **({"description": token.description} if token.description else {}),
+    }
+
+
+def _once(cluster: Cluster, text: str) -> str:
+    """bash that takes the user's tokens out of $documents where the cluster was initialised before."""
+    entries = [_json(_user_token(token)) for token in cluster.bootstrap_tokens]
+    listed = next((one for one in (", ".join([*entries, ""]), ", ".join(entries)) if one and one in text), "")
+    if not listed:
+        return ""
+    cut = 'documents="${documents/"$once"/}"'
+    return f"once={quote(listed)}\n{is_initialised(cluster)}\n" + f'[ -z "$initialised" ] || {cut}\n'
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str, Any]:

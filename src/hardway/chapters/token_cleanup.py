@@ -12,8 +12,9 @@ from hardway.steps.shell import for_each, input_file, quote, words
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     joining = [other for other in cluster.kubernetes_nodes if other != cluster.first_control_plane]
     tokens = [input_file(f"token/{other.name}") for other in joining]
-    # All masters have their CAs by now, so the key of kubeadm-certs goes, too.
-    files = (*tokens, input_file("certificate-key"))
+    # All masters have their CAs by now, so the key of kubeadm-certs goes, too. Of the user's tokens only the file does.
+    given = (input_file(token.run_input) for token in cluster.bootstrap_tokens)
+    files = (*tokens, input_file("certificate-key"), *given)
     collect = for_each(
         "file",
         map(quote, tokens),

@@ -7,6 +7,9 @@ from hardway.config.networks import address
 from hardway.model import Cluster, Role, Value
 from hardway.patches.names import parse
 
+INIT_DEFAULTS = "abcdef.0123456789abcdef"
+"""No secret: kubeadm prints it as its example (`app/util/config/initconfiguration.go`, PlaceholderToken)."""
+
 
 def advice(cluster: Cluster) -> tuple[str, ...]:
     """Sentences without full stop for the person who wrote the cluster.yaml. Pure."""
@@ -27,6 +30,8 @@ def _advice(cluster: Cluster) -> Iterator[str]:
             yield f"`{cluster.balancer.address}` is none of the balancers: something else must bring it to them"
     if masters > 1 and not cluster.balancers and cluster.balancer.address == cluster.first_control_plane.address:
         yield "the API's name leads to the first master alone: when that is down, so is the API for everybody else"
+    if any(token.value == INIT_DEFAULTS for token in cluster.bootstrap_tokens):
+        yield "token abcdef is the one that `kubeadm config print init-defaults` shows: everybody knows it"
     zone = f".{cluster.name}.{cluster.base_domain}"
     if address(cluster.endpoint.host) is None and not cluster.endpoint.host.endswith(zone):
         yield f"`{cluster.endpoint.host}` is outside of {zone[1:]}: its DNS record must lead to {cluster.balancer.address}"

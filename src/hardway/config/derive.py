@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hardway import versions
-from hardway.config import cluster_configuration, downloads, kube_proxy, kubelet, supply
+from hardway.config import bootstrap_tokens, cluster_configuration, downloads, kube_proxy, kubelet, supply
 from hardway.config import kubeadm as api
 from hardway.config.nodes import nodes, pod_network
 from hardway.config.sources import Sources
@@ -75,6 +75,7 @@ def derive(sources: Sources) -> Cluster:
         certificates=_certificates(config),
         skip_phases=skipped,
         token_ttl=int(seconds(inventory.token_ttl) or 0),
+        bootstrap_tokens=bootstrap_tokens.tokens(sources.init),
         approve_serving_certificates=inventory.approve_serving_certificates,
         cluster_configuration=freeze_document(
             cluster_configuration.stored(

@@ -195,9 +195,10 @@ class ApiEndpoint(Strict):
 
 
 class BootstrapToken(Strict):
-    """A token that the user wants. hardway mints one per node, so this one is read and not used."""
+    """A token that the user wants beside the nodes' own."""
 
-    token: str = ""
+    token: str = Field(default="", repr=False)
+    """Empty: a random one."""
     description: str = ""
     ttl: str = "24h0m0s"
     expires: str = ""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from hardway import versions
+from hardway.config import bootstrap_tokens
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
 from hardway.config.flags import Flags
@@ -16,9 +17,9 @@ from hardway.config.problems import Problem
 from hardway.config.sources import Sources
 from hardway.gotypes.durations import nanoseconds
 from hardway.gotypes.structs import Path, did_you_mean
+from hardway.operations.tokens import is_token
 from hardway.versions import Release
 
-TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 CERTIFICATE_KEY = re.compile(r"[0-9a-fA-F]{64}")
 ENDPOINT = re.compile(r"(?P<host>\[[^]]*\]|[^:]*)(:(?P<port>\d*))?")
 _HOST = (
@@ -187,8 +188,7 @@ def _init(sources: Sources, about: SourceDocument, init: api.InitConfiguration) 
                 f"the first master of the Inventory has `{first.address}`",
                 "leave it out: addresses come from the Inventory",
             )
-    for number, token in enumerate(init.bootstrap_tokens):
-        yield from _token(about, ("bootstrapTokens", number, "token"), token.token)
+    yield from bootstrap_tokens.problems(about, init.bootstrap_tokens)
     yield from _certificate_key(about, ("certificateKey",), init.certificate_key)
     for number, phase in enumerate(init.skip_phases):
         if phase not in SKIPPABLE:
@@ -211,7 +211,10 @@ def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) 
             "leave it out: names come from the Inventory",
         )
     token = join.discovery.bootstrap_token
-    yield from _token(about, ("discovery", "bootstrapToken", "token"), token.token)
+    if token.token and not is_token(token.token):
+        yield about.problem(
+            ("discovery", "bootstrapToken", "token"), "not a bootstrap token", "leave it out: each node gets its own"
+        )
     if token.unsafe_skip_ca_verification:
         yield about.problem(
             ("discovery", "bootstrapToken", "unsafeSkipCAVerification"),
@@ -249,11 +252,6 @@ def taints(about: SourceDocument, path: Path, given: list[api.Taint]) -> Iterato
             yield about.problem(
                 (*path, number, "effect"), f"must be one of {', '.join(EFFECTS)}, not `{taint.effect}`"
             )
-
-
-def _token(about: SourceDocument, path: Path, token: str) -> Iterator[Problem]:
-    if token and not TOKEN.fullmatch(token):
-        yield about.problem(path, "not a bootstrap token", "leave it out: each node gets its own")
 
 
 def _certificate_key(about: SourceDocument, path: Path, key: str) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from hardway.errors import HardwayError, Locked, Refused, StepFailed, Unreachabl
 from hardway.model import Cluster, Facts, Node
 from hardway.model.machine import Machine
 from hardway.steps import Primitive, Run
-from hardway.workflows.inputs import find
+from hardway.workflows.inputs import find, given
 from hardway.workflows.stage import Stage
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """Connect to the selected nodes (all by default) at once and probe their facts."""
     nodes = tuple(n for n in cluster.nodes if not selected or n.name in selected or n.host_name in selected)
-    session = Session(cluster, nodes, {}, connect, listener)
+    session = Session(cluster, nodes, {}, connect, listener, dict(given(cluster)))
     found: dict[str, Facts] = {}
 
     async def begin(node: Node) -> None:
@@ -191,7 +191,7 @@ async def make_plan(session: Session, stages: Sequence[Stage], selection: Select
     """Probe all nodes at once, one round trip each, and compare."""
     units = schedule.units(session.cluster, stages, session.nodes, selection)
     everything = planning.items(session.cluster, stages, units)
-    wanted = named(item.primitive for item in everything)
+    wanted = tuple(name for name in named(item.primitive for item in everything) if name not in session.inputs)
     first = session.cluster.control_planes[:1]
     answers: dict[str, probe.Answers] = {}
 

@@ -16,12 +16,14 @@ from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import CA_DIRECTORIES, Facts, Node, OsFamily, Registration, Role, Ssh, Taint
 from hardway.model.patches import Patch, Patches
 from hardway.model.supply import DownloadSource, Proxy, Registry, RegistryMirror
+from hardway.model.token import BootstrapToken
 from hardway.model.value import Document, Value, freeze, freeze_document, thaw
 
 __all__ = [
     "CA_DIRECTORIES",
     "Args",
     "Balancer",
+    "BootstrapToken",
     "Certificates",
     "Cluster",
     "Component",

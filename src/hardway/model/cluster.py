@@ -9,6 +9,7 @@ from hardway.model.args import Args
 from hardway.model.etcd import EtcdExternal, EtcdLocal
 from hardway.model.node import Node, Role
 from hardway.model.supply import DownloadSource, Proxy, Registry
+from hardway.model.token import BootstrapToken
 from hardway.model.value import Document
 from hardway.versions import Release
 
@@ -139,6 +140,8 @@ class Cluster:
     """kubeadm's phase paths that are left out, e.g. `addon` or `addon/kube-proxy`."""
     token_ttl: int = 7200
     """Life of a node's bootstrap token in seconds."""
+    bootstrap_tokens: tuple[BootstrapToken, ...] = ()
+    """Those that the user asks for beside the nodes' own; each id stands once."""
     approve_serving_certificates: bool = True
     """Kubelets' serving certificates are approved here; False: somebody else's controller does."""
 

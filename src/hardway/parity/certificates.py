@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
+from hardway.model import BootstrapToken
 from hardway.parity.values import Fields, flatten, prefixed
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\n(.*?)-----END \1-----\n", re.DOTALL)
@@ -31,6 +32,8 @@ class Surroundings:
     ended: datetime
     leaves_begin_with_ca: bool = True
     """`Features.leaves_begin_with_ca`; where not, a leaf may begin in the same second by accident."""
+    tokens: tuple[BootstrapToken, ...] = ()
+    """Bootstrap tokens that the user asks for."""
 
 
 def certificate_fields(pem: bytes, around: Surroundings) -> Fields:

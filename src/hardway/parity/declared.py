@@ -47,6 +47,13 @@ DECLARED: tuple[Declared, ...] = (
         " is deleted when the node has joined",
     ),
     Declared(
+        "Secret kube-system/bootstrap-token-(to join)*",
+        "item",
+        "where bootstrapTokens names tokens kubeadm makes these alone; here each node joins with its own beside them",
+        ours="present",
+        kubeadm=ABSENT,
+    ),
+    Declared(
         "/var/lib/kubelet/config.yaml",
         "resolvConf",
         "kubeadm before 1.37 copies the first master's choice to all nodes; without systemd-resolved of its own a node"

@@ -114,6 +114,8 @@ def requests(cluster: Cluster, start: Tree) -> Requests:
     inputs = {input_file("certificate-key"): file(key + "\n", 0o600)}
     for other in cluster.kubernetes_nodes:
         inputs[input_file(f"token/{other.name}")] = file(new_token() + "\n", 0o600)
+    for token in cluster.bootstrap_tokens:
+        inputs[input_file(token.run_input)] = file((token.value or new_token()) + "\n", 0o600)
     lines = []
     for stage in INIT:
         for step in stage.chapter.steps(cluster, node) if node in stage.on(cluster) else ():

@@ -70,7 +70,8 @@ def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:
         if action.verb == "PATCH" and action.resource == "nodes":
             fields |= node_items(action.name, action.value)
         elif action.verb in ("CREATE", "UPDATE"):
-            fields[item_name(action.value)] = object_fields(action.value, around)
+            item, values = item_name(action.value, around), object_fields(action.value, around)
+            fields[_free_name(item, values, fields) if "bootstrap-token-(" in item else item] = values
         else:
             # Nothing of ours has such a name, so it shows up as a difference.
             fields[f"{action.verb} {action.resource} {action.name}"] = {}
@@ -80,7 +81,7 @@ def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:
 def _of_call(call: Call, around: Surroundings) -> Iterable[tuple[str, Fields]]:
     words = [word for word in call.argv if not word.startswith("-")]
     for value in objects_of(call):
-        yield item_name(value), object_fields(value, around)
+        yield item_name(value, around), object_fields(value, around)
     if "node" in words[:2] and words[0] in ("label", "annotate", "taint"):
         patch: dict[str, Any] = {"metadata": {}, "spec": {}}
         pairs = words[words.index("node") + 2 :]
@@ -111,13 +112,15 @@ def node_items(name: str, patch: Mapping[str, Any]) -> dict[str, Fields]:
     return items
 
 
-def item_name(value: Mapping[str, Any]) -> str:
-    """Kind, namespace and name; a bootstrap token goes by its purpose, because its name is random."""
+def item_name(value: Mapping[str, Any], around: Surroundings | None = None) -> str:
+    """Kind, namespace and name; a bootstrap token whose name is random goes by its description or purpose."""
     metadata = value["metadata"]
     name = metadata["name"]
-    if value["kind"] == "Secret" and value.get("type") == TOKEN:
-        joins = "usage-bootstrap-authentication" in secret_data(value)
-        name = f"bootstrap-token-({'to join' if joins else 'that owns kubeadm-certs'})"
+    if value["kind"] == "Secret" and value.get("type") == TOKEN and not (around and _chosen(name, around)):
+        data = secret_data(value)
+        purpose = (data.get("description") or b"to join").decode()
+        joins = "usage-bootstrap-authentication" in data
+        name = f"bootstrap-token-({purpose if joins else 'that owns kubeadm-certs'})"
     namespace = metadata.get("namespace")
     return f"{value['kind']} {namespace + '/' if namespace else ''}{name}"
 
@@ -167,27 +170,42 @@ def secret_fields(whole: dict[str, Any], data: Mapping[str, bytes | None], aroun
     if whole["type"] != TOKEN:
         return flatten(whole) | {f"data.{key}": "some content" for key in data}
     identity = metadata["name"].removeprefix("bootstrap-token-")
-    metadata["name"] = "bootstrap-token-ID"
+    chosen = _chosen(metadata["name"], around)
+    if not chosen:
+        metadata["name"] = "bootstrap-token-ID"
     fields = flatten(whole)
     for key, content in data.items():
         text = (content or b"").decode()
         match key:
             case "token-id":
                 shown = "the id of its name" if text == identity else f"not the id of its name {identity}"
+            case "token-secret" if chosen:
+                shown = digest(text.encode())
             case "token-secret":
                 shown = "16 of a-z0-9" if re.fullmatch("[a-z0-9]{16}", text) else "another shape"
             case "expiration":
-                shown = _expiration(text, around)
+                shown = _expiration(text, around, identity if chosen else "")
             case _:
                 shown = f'"{text}"'
         fields[f"data.{key}"] = shown
     return fields
 
 
-def _expiration(text: str, around: Surroundings) -> str:
+def _chosen(name: str, around: Surroundings) -> bool:
+    """The Secret is that of a token which the user has chosen."""
+    return any(token.identifier and name == f"bootstrap-token-{token.identifier}" for token in around.tokens)
+
+
+def _expiration(text: str, around: Surroundings, identifier: str) -> str:
+    """The life of a token, counted from when it was made; a random one may be any of those that were asked for."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text):
         return f"not RFC 3339 in UTC: {text}"
-    return offset(datetime.fromisoformat(text), around, timedelta(hours=1))
+    end = datetime.fromisoformat(text)
+    for token in around.tokens:
+        begin, second = end - timedelta(seconds=token.ttl), timedelta(seconds=1)
+        if token.identifier == identifier and around.begun - second <= begin <= around.ended + second:
+            return f"{timedelta(seconds=token.ttl)} after issue"
+    return offset(end, around, timedelta(hours=1))
 
 
 def secret_data(value: Mapping[str, Any]) -> dict[str, bytes | None]:

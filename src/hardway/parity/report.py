@@ -142,9 +142,11 @@ def _file_rows(
 def _object_rows(
     cluster: Cluster, requests: Requests, ours: Made, actions: tuple[Action, ...], dry: Made
 ) -> list[Row]:
-    around = Surroundings(contents(ours.tree), requests.begun, requests.ended)
+    tokens = cluster.bootstrap_tokens
+    around = Surroundings(contents(ours.tree), requests.begun, requests.ended, tokens=tokens)
     described = objects.of_requests(requests, around)
-    rows = rows_of(CLUSTER, described.chapters, described.fields, objects.of_actions(actions, dry.around).fields)
+    told = objects.of_actions(actions, replace(dry.around, tokens=tokens))
+    rows = rows_of(CLUSTER, described.chapters, described.fields, told.fields)
     wanted = shared.transferred(cluster)
     opened = sealed.differences(requests, around.files, wanted)
     return [

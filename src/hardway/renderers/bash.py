@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hardway.model import Cluster, Node
 from hardway.steps import Await, Primitive, Run, Write, lower_all
 from hardway.steps.shell import INPUTS, body, for_each, input_file, octal, quote
-from hardway.workflows.inputs import RUN_INPUTS, RunInput, find
+from hardway.workflows.inputs import RUN_INPUTS, RunInput, find, given, names
 from hardway.workflows.stage import Stage
 
 
@@ -151,11 +151,12 @@ def inputs_script(cluster: Cluster) -> str:
         "}",
         "",
     ]
-    joining = [node for node in cluster.kubernetes_nodes if node != cluster.first_control_plane]
+    known = given(cluster)
     for kind in RUN_INPUTS:
-        names = [kind.name.format(node=node.name) for node in joining] if "{node}" in kind.name else [kind.name]
-        for name in names:
+        for name in names(kind, cluster):
             assert find(name) == kind
+            if name in known:
+                continue
             target = quote(input_file(name))
             if kind.mint:
                 lines.append(f"[ -s {target} ] || {_mint(kind)} >{target}")
@@ -163,4 +164,18 @@ def inputs_script(cluster: Cluster) -> str:
                 lines.append(f"if [ ! -s {target} ] && [ -s {quote(cluster.paths.pki + '/ca.crt')} ]; then")
                 lines.append(f"  {kind.read.rstrip()} >{target}")
                 lines.append("fi")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_asked_for(known)]) + "\n"
+
+
+def _asked_for(known: Mapping[str, str]) -> Iterator[str]:
+    """What cluster.yaml holds and no rendered text may: the reader lays it down."""
+    if not known:
+        return
+    yield from ("", "# Secrets of cluster.yaml are not printed here: write each into its file yourself.", "lacking=0")
+    for name, value in known.items():
+        file = input_file(name)
+        said = (
+            f"missing: {file} (0600): token {value.partition('.')[0]} of InitConfiguration.bootstrapTokens, one line"
+        )
+        yield f"[ -s {quote(file)} ] || {{ echo {quote(said)} >&2; lacking=1; }}"
+    yield 'exit "$lacking"'

@@ -1,6 +1,7 @@
 """The only place where shell text is put together: quoting, heredocs, file bodies. The shell is bash."""
 
 import base64
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -31,6 +32,11 @@ def heredoc(command: str, text: str) -> str:
         mark += "_"
     body = text if text.endswith("\n") or not text else text + "\n"
     return f"{command} <<'{mark}'\n{body}{mark}\n"
+
+
+def literal(text: str) -> str:
+    """Text that a here-document without quotes leaves as it is."""
+    return re.sub(r"[\\$`]", r"\\\g<0>", text)
 
 
 def for_each(variable: str, values: Iterable[str], body: str) -> str:

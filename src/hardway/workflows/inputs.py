@@ -2,10 +2,13 @@
 
 On a node each is a 0600 file (`steps.shell.input_file`). What a primitive needs is said by `Run.inputs`.
 A minted value that already lies on the first control-plane node is used again, so an interrupted run
-continues with the token that it has announced.
+continues with the token that it has announced. What the user's documents say is known from the start (`given`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from hardway.model import Cluster
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class RunInput:
     """One kind of run input."""
 
     name: str
-    """`{node}` stands for a joining node's name."""
+    """`{node}` stands for a joining node's name, `{entry}` for a token of InitConfiguration."""
     secret: bool
     mint: str = ""
     """`token` (kubeadm's bootstrap token) or `certificate-key` (32 random bytes as hex); empty: it is read."""
@@ -25,6 +28,8 @@ class RunInput:
 
 RUN_INPUTS: tuple[RunInput, ...] = (
     RunInput("token/{node}", secret=True, mint="token"),
+    # InitConfiguration.bootstrapTokens; as in kubeadm one without `token` is a random one.
+    RunInput("bootstrap-token/{entry}", secret=True, mint="token"),
     RunInput("certificate-key", secret=True, mint="certificate-key"),
     RunInput(
         "ca-pin",
@@ -43,7 +48,22 @@ RUN_INPUTS: tuple[RunInput, ...] = (
 def find(name: str) -> RunInput:
     """The kind of a concrete input such as `token/master-2.example.com`; KeyError when there is none."""
     for kind in RUN_INPUTS:
-        prefix, placeholder, _ = kind.name.partition("{node}")
+        prefix, placeholder, _ = kind.name.partition("{")
         if kind.name == name or (placeholder and name.startswith(prefix)):
             return kind
     raise KeyError(name)
+
+
+def names(kind: RunInput, cluster: Cluster) -> tuple[str, ...]:
+    """The concrete inputs of that kind in the cluster."""
+    if "{node}" in kind.name:
+        joining = (node for node in cluster.kubernetes_nodes if node != cluster.first_control_plane)
+        return tuple(kind.name.format(node=node.name) for node in joining)
+    if "{entry}" in kind.name:
+        return tuple(token.run_input for token in cluster.bootstrap_tokens)
+    return (kind.name,)
+
+
+def given(cluster: Cluster) -> Mapping[str, str]:
+    """Values that the user's documents hold; nobody mints or reads them."""
+    return {token.run_input: token.value for token in cluster.bootstrap_tokens if token.value}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from hardway.model import Cluster
 from hardway.parity.compare import ABSENT
 from hardway.parity.live import cures
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
@@ -40,7 +41,10 @@ def _token(judge: Judge, secret: Secret, signatures: Mapping[str, str]) -> Itera
     token = secret.name.removeprefix("bootstrap-token-")
     item, delete = f"Secret kube-system/{secret.name}", cures.delete_token(judge.tools, token)
     end = _moment(secret.expiration)
-    if end is None:
+    if end is None and not secret.expiration and token in _endless(judge.cluster):
+        # InitConfiguration asks for it.
+        pass
+    elif end is None:
         yield Finding(
             Grade.WARNING, CLUSTER, "bootstrap-token", item, "data.expiration", "a time",
             secret.expiration or ABSENT, delete,
@@ -57,6 +61,11 @@ def _token(judge: Judge, secret: Secret, signatures: Mapping[str, str]) -> Itera
             Grade.ERROR, CLUSTER, "bootstrap-token", INFO, f"data.{key}", "present", ABSENT,
             f"{logs} | grep -i bootstrap",
         )  # fmt: skip
+
+
+def _endless(cluster: Cluster) -> frozenset[str]:
+    """Ids of the tokens that the user wants without an end."""
+    return frozenset(token.identifier for token in cluster.bootstrap_tokens if token.ttl == 0)
 
 
 def _moment(text: str) -> datetime | None:
