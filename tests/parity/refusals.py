@@ -25,7 +25,6 @@ KEPT = {
     r"`[^`]*` is not the URL of an etcd": "kubeadm parses it, and gives an API server what its client of etcd cannot dial",
     r"`endpoints` is missing|must not be empty": "before 1.35 kubeadm writes an API server without any etcd",
     r"kube-apiserver would not see `[^`]+`: kubeadm does not mount its directory": "the API server would never start",
-    r"a second token with the id \w+": "kubeadm keeps the last one, and says nothing of the others",
 }
 """Patterns of our problems that kubeadm does not have, and why."""
 
