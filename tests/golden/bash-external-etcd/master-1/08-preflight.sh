@@ -33,7 +33,7 @@ done </proc/meminfo
   echo 'hint: give it 1700 MB, or go on without: nodeRegistration: {ignorePreflightErrors: [Mem]}'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :6443')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -41,7 +41,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :6443'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10259')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -49,7 +49,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :10259'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10257')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -57,7 +57,7 @@ reason="$(
   echo 'hint: ss -ltnp '"'"'sport = :10257'"'"' tells by whom'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 [ -z "$(ss -Hltn 'sport = :10250')" ] || { echo "it is in use"; exit 1; }
 )" || {
   [ "$failed" != 0 ] || failed=1
@@ -66,7 +66,7 @@ reason="$(
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -76,7 +76,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-controller-manager.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -86,7 +86,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/kube-scheduler.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -96,7 +96,7 @@ exit 1
 }
 reason="$(
 [ -e /etc/kubernetes/manifests/etcd.yaml ] || exit 0
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 echo 'it exists'
 exit 1
 )" || {
@@ -207,7 +207,7 @@ reason="$(
   echo 'hint: its key: put it there, or name it in files of the Inventory'
 }
 reason="$(
-! grep -qsF 'server: https://api.my-first-cluster.example.com:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
+! grep -qsF -e 'server: https://api.my-first-cluster.example.com:6443' -e 'server: https://10.30.0.11:6443' /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf || exit 0
 command -v curl >/dev/null || exit 0
 for endpoint in https://10.30.0.5:2379 'https://[fd30::6]:2379'; do
   said="$(curl -sS -f -g -m 5 --noproxy '*' --cacert /etc/etcd/ca.pem --cert /etc/kubernetes/pki/apiserver-etcd-client.crt --key /etc/kubernetes/pki/apiserver-etcd-client.key "$endpoint/version" 2>&1)" || { echo "$endpoint: ${said##*$'\n'}"; exit 1; }
