@@ -88,7 +88,7 @@ def test_phases_of_init_stand_for_join(both: Living) -> None:
         "/var/lib/etcd",
         f"{ETC}/manifests/etcd.yaml",
     }
-    assert beside(both, worker, both.oracle.join_worker(worker, stored), {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
+    assert beside(both, worker, both.oracle.join_worker(worker, {}, stored), {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
 
 
 def made_by_init(tree: Tree) -> Tree:
