@@ -12,7 +12,7 @@ def pki_directories(cluster: Cluster, node: Node) -> Iterator[Step]:
     """certificatesDir and, on a member of etcd, the place of its certificates; keys below are 0600 each."""
     yield Directory("certs/directory", cluster.paths.kubernetes, 0o755)
     yield Directory("certs/pki-directory", cluster.paths.pki, 0o755)
-    if node in cluster.etcd_members:
+    if cluster.runs_member(node):
         yield Directory("certs/etcd-directory", f"{cluster.paths.pki}/etcd", 0o755)
 
 

@@ -134,5 +134,5 @@ def components(cluster: Cluster, node: Node) -> tuple[Component, ...]:
         for component in COMPONENTS
         if component.name in cluster.downloads
         and (node.is_control_plane or component.name in ON_WORKERS)
-        and (component.name != "etcd" or node in cluster.etcd_members)
+        and (component.name != "etcd" or cluster.runs_member(node))
     )

@@ -68,7 +68,7 @@ def remove_member(leaving: Node) -> Chapter:
     """Remove the node's member from etcd; its data directory is the node's own affair. External etcd has none of it."""
 
     def steps(cluster: Cluster, helper: Node) -> Iterator[Step]:
-        if leaving not in cluster.etcd_members:
+        if not cluster.runs_member(leaving):
             return
         ctl = f"{etcdctl(cluster, helper)} --command-timeout 5s"
         own = f"grep -F {quote(f', {peer_url(leaving)}, ')}"

@@ -107,7 +107,7 @@ def questions(cluster: Cluster, node: Node) -> Iterator[Check]:
         # Who has joined is told of a silent etcd by its API server, and one endpoint of several may be down then.
         once = ours(cluster, node) if check.key == external_etcd.VERSION else ""
         yield replace(check, script=once + check.script)
-    if node in cluster.etcd_members:
+    if cluster.runs_member(node):
         folder = cluster.stacked_etcd.data_dir
         yield ask(
             f"DirAvailable-{folder.replace('/', '-')}",
@@ -143,7 +143,7 @@ def _firewalld(cluster: Cluster, node: Node) -> Check:
 def _ports(cluster: Cluster, node: Node) -> Iterator[Check]:
     """kubeadm's ports, which are the defaults; of what else the table has, the taken ones are worth a warning."""
     masters = (node.bind_port, SCHEDULER, CONTROLLER_MANAGER)
-    members = (ETCD_CLIENT, ETCD_PEER) if node in cluster.etcd_members else ()
+    members = (ETCD_CLIENT, ETCD_PEER) if cluster.runs_member(node) else ()
     theirs = (*(masters if node.is_control_plane else ()), *members, KUBELET)
     more = [row.number for row in ports(cluster, node) if row.component in KUBERNETES and row.is_open]
     for port in dict.fromkeys((*theirs, *more)):

@@ -134,7 +134,7 @@ def _mounts(cluster: Cluster) -> Command:
 def emptied(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """Directories whose content goes; they themselves stay, as with kubeadm."""
     paths = cluster.paths
-    etcd = (cluster.stacked_etcd.data_dir,) if node in cluster.etcd_members else ()
+    etcd = (cluster.stacked_etcd.data_dir,) if cluster.runs_member(node) else ()
     return (*etcd, paths.manifests, paths.kubelet, paths.pki)
 
 

@@ -201,7 +201,7 @@ def _made(cluster: Cluster, node: Node) -> Iterator[Callable[[], object]]:
     yield partial(kubelet_start.written_configuration, cluster, node)
     if node.is_control_plane:
         yield from (partial(control_plane.manifest, cluster, node, name) for name in control_plane.COMPONENTS)
-    if node in cluster.etcd_members:
+    if cluster.runs_member(node):
         yield partial(etcd.manifest, cluster, node, etcd.INITIAL_CLUSTER)
     if node == cluster.first_control_plane:
         if not cluster.skips("addon/coredns"):

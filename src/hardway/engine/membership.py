@@ -54,7 +54,7 @@ async def arrival(
             )
         await require_fit(session, plan, APPLY)
         verdicts: list[tuple[str, Verdict]] = []
-        masters = [node for node in coming if node in cluster.etcd_members]
+        masters = [node for node in coming if cluster.runs_member(node)]
         now = await members(session, first) if masters else ()
         for node in masters:
             verdicts.append((node.name, comes(now, peer_url(node))))
@@ -84,7 +84,7 @@ async def departure(
     helper = await _helper(masters, connect)
     async with open_session(cluster, [helper.name, *([leaving.name] if reset else [])], connect=connect) as session:
         verdicts: tuple[tuple[str, Verdict], ...] = ()
-        if leaving in cluster.etcd_members:
+        if cluster.runs_member(leaving):
             verdicts = ((leaving.name, leaves(await members(session, helper), peer_url(leaving))),)
             _refuse(*verdicts[0])
         stages = remove(leaving, helper, how, reset=reset) if how else take_back(leaving, helper, reset=reset)

@@ -184,7 +184,11 @@ class Cluster:
     @property
     def etcd_members(self) -> tuple[Node, ...]:
         """Nodes that run a member of etcd: every master, or none where etcd is external."""
-        return self.control_planes if isinstance(self.etcd, EtcdLocal) else ()
+        return tuple(node for node in self.nodes if self.runs_member(node))
+
+    def runs_member(self, node: Node) -> bool:
+        """The node runs a member of etcd; asked of what it is for, so that a node with other facts is the same node."""
+        return node.is_control_plane and isinstance(self.etcd, EtcdLocal)
 
     @property
     def stacked_etcd(self) -> EtcdLocal:

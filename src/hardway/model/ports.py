@@ -97,7 +97,7 @@ def clients(cluster: Cluster, port: Port, node: Node) -> tuple[Node, ...]:
 
 def _control_plane(cluster: Cluster, node: Node) -> Iterator[Port]:
     yield Port(node.bind_port, "kube-apiserver", "the API", ALL, "users of the API")
-    if node in cluster.etcd_members:
+    if cluster.runs_member(node):
         yield from _etcd(cluster)
     for name, component, number in (
         ("kube-controller-manager", cluster.controller_manager, CONTROLLER_MANAGER),

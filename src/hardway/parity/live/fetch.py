@@ -82,7 +82,7 @@ def node_script(cluster: Cluster, node: Node) -> str:
         "kubernetes": paths.kubernetes,
         "pki": paths.pki,
         "kubelet": paths.kubelet,
-        "data": cluster.stacked_etcd.data_dir if node in cluster.etcd_members else paths.kubelet,
+        "data": cluster.stacked_etcd.data_dir if cluster.runs_member(node) else paths.kubelet,
         "client": rotated_certificate(cluster, node),
         "etcd_ca": others.ca_file,
         "etcd_certificate": others.cert_file,

@@ -57,7 +57,7 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
         label = _key(cluster.certificates.algorithm)[0]
         for name, form, mode in (("sa.key", label, 0o600), ("sa.pub", PUBLIC, 0o644)):
             found.setdefault(f"{pki}/{name}", Wanted("certs", key_fields(form, mode), "certs/sa"))
-        if node in cluster.etcd_members:
+        if cluster.runs_member(node):
             path = f"{cluster.paths.manifests}/etcd.yaml"
             pod = _file(0o600) | _without(static_pod_fields(thaw(etcd.manifest(cluster, node, ""))), UNDECIDED)
             chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
