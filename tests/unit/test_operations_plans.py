@@ -11,7 +11,7 @@ import pytest
 from clusters import lab_cluster
 from typer.testing import CliRunner
 
-from hardway.chapters import renew
+from hardway.chapters import leave, renew
 from hardway.cli.app import app
 from hardway.cli.kubeconfig import _place
 from hardway.cli.options import duration
@@ -271,3 +271,14 @@ def test_completion(shell: str) -> None:
     assert f"_HARDWAY_COMPLETE=complete_{shell}" in done.stdout
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
+
+
+def test_a_master_that_leaves_is_known_whatever_was_found_on_it() -> None:
+    """Its member of etcd goes: what was probed makes another value of the node, but not another machine."""
+    cluster = lab_cluster()
+    master = cluster.node("master-3")
+    leaving = replace(master, facts=replace(master.facts, cpus=master.facts.cpus + 1))
+    steps = leave.remove_member(leaving).steps(cluster, cluster.first_control_plane)
+
+    assert leaving not in cluster.nodes
+    assert [step.id for step in steps] == ["remove-etcd-member"]
