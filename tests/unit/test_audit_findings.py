@@ -134,24 +134,6 @@ def test_how_bad_it_is(difference: Difference, expected: Grade) -> None:
     assert grade(difference) == expected
 
 
-@pytest.mark.parametrize(
-    ("item", "field", "found", "expected"),
-    [
-        ("/etc/kubernetes/manifests/etcd.yaml", "spec.containers[etcd].resources.requests.cpu", '"1"', Grade.NOTE),
-        ("/var/lib/kubelet/config.yaml", "maxPods", "64", Grade.NOTE),
-        ("/etc/kubernetes/manifests/etcd.yaml", "spec.containers[etcd].image", '"a"', Grade.WARNING),
-        ("/etc/kubernetes/manifests/etcd.yaml", "file.mode", "0644", Grade.WARNING),
-        ("/var/lib/kubelet/config.yaml", "authentication.anonymous.enabled", "true", Grade.ERROR),
-    ],
-)
-def test_what_may_be_somebody_s_patch_is_a_note(item: str, field: str, found: str, expected: Grade) -> None:
-    """Where no cluster.yaml tells of patches; what is insecure or of another version stays what it is."""
-    difference = Difference(item, field, "0600", found)
-
-    assert grade(difference, patches_known=False) == expected
-    assert grade(difference) in (Grade.WARNING, Grade.ERROR)
-
-
 def test_files_that_are_as_wanted_are_no_findings() -> None:
     """A static pod and its directory to the byte; a flag changed and a mode are two findings with their cures."""
     chapter_files = {

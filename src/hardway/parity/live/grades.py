@@ -121,16 +121,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-PATCHED = ("*/manifests/*.yaml", "*/kubelet/config.yaml")
-"""What kubeadm's patches can change."""
-
-
-def grade(difference: Difference, servers: Collection[str] = (), *, patches_known: bool = True) -> Grade:
+def grade(difference: Difference, servers: Collection[str] = ()) -> Grade:
     """The grade of a difference whose `ours` is what is expected and whose `kubeadm` is what was found.
 
     `servers`: where the API is known to answer; a kubeconfig that points to none of them is an error.
-    `patches_known`: a cluster.yaml says what was patched. Patches are stored nowhere else: without one what is only
-    unusual may be somebody's patch, while another image, or what is insecure or does not work, stays what it is.
+    kubeadm's patches are stored nowhere: where only an Inventory is known, what somebody patched is told like what somebody
+    broke, because nothing tells the two apart and silence would hide the second.
     """
     if difference.field == "file.mode" and difference.item.endswith((".key", ".conf", ".pem")):
         wider = int(difference.kubeadm, 8) & ~int(difference.ours, 8) & 0o077
@@ -144,14 +140,4 @@ def grade(difference: Difference, servers: Collection[str] = (), *, patches_know
         return E
     if difference.item.endswith(".conf") and difference.field.rpartition(".")[2] == "server":
         return W if difference.kubeadm.strip('"') in servers else E
-    rule = next(rule for rule in RULES if rule.fits(difference))
-    return N if rule is RULES[-1] and not patches_known and _may_be_a_patch(difference) else rule.grade
-
-
-def _may_be_a_patch(difference: Difference) -> bool:
-    of_content = difference.field != "item" and not difference.field.startswith("file.")
-    return (
-        of_content
-        and not difference.field.endswith(".image")
-        and any(fnmatchcase(difference.item, pattern) for pattern in PATCHED)
-    )
+    return next(rule.grade for rule in RULES if rule.fits(difference))

@@ -45,7 +45,7 @@ class Judge:
     def finding(self, difference: Difference, node: str, chapter: str, cure: str) -> Finding:
         """A difference with its grade."""
         return Finding(
-            grade(difference, self.servers, patches_known=self.tools.ours),
+            grade(difference, self.servers),
             node,
             chapter,
             difference.item,
