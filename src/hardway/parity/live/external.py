@@ -10,7 +10,7 @@ from hardway.parity.compare import ABSENT
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.found import public_hash
 from hardway.parity.live.judge import Judge
-from hardway.parity.live.runtime import SOON, SOON_OF_CA
+from hardway.parity.live.runtime import SOON, SOON_OF_CA, ending
 from hardway.parity.live.seen import SeenNode
 from hardway.steps.shell import quote
 
@@ -48,14 +48,4 @@ def _end(judge: Judge, node: Node, path: str, pem: bytes, soon: timedelta) -> It
     except ValueError:
         yield Finding(Grade.ERROR, node.name, CHAPTER, path, "certificate", "one in PEM", "none that can be read")
         return
-    if end - judge.moment < soon:
-        yield Finding(
-            Grade.ERROR if end <= judge.moment else Grade.WARNING,
-            node.name,
-            "check-expiration",
-            path,
-            "ends",
-            f"after {judge.moment + soon:%Y-%m-%d}",
-            f"{end:%Y-%m-%d %H:%M:%S} UTC",
-            "whoever runs etcd issues a new one",
-        )
+    yield from ending(judge, node, path, end, soon, "whoever runs etcd issues a new one")

@@ -1,7 +1,7 @@
 """What only a running cluster can tell: ends of certificates, and what really runs. Pure."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import yaml
@@ -44,21 +44,25 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
                     Grade.ERROR, node.name, "check-expiration", path, "begins", f"before {judge.moment:%Y-%m-%d %H:%M:%S} UTC",
                     f"{begin:%Y-%m-%d %H:%M:%S} UTC", "timedatectl; its clock or that of its CA is wrong",
                 )  # fmt: skip
-            soon = SOON_OF_CA if path.endswith("ca.crt") else SOON
-            if end - judge.moment < soon:
-                name = _renewal(judge, path)
-                how = f"hardway certs renew -f {judge.tools.file} {name} --node {node.host_name}"
-                cure = (how if judge.tools.ours else f"kubeadm certs renew {name}") if name else ""
-                yield Finding(
-                    Grade.ERROR if end <= judge.moment else Grade.WARNING,
-                    node.name,
-                    "check-expiration",
-                    path,
-                    "ends",
-                    f"after {judge.moment + soon:%Y-%m-%d}",
-                    f"{end:%Y-%m-%d %H:%M:%S} UTC",
-                    cure,
-                )
+            name = _renewal(judge, path)
+            how = f"hardway certs renew -f {judge.tools.file} {name} --node {node.host_name}"
+            cure = (how if judge.tools.ours else f"kubeadm certs renew {name}") if name else ""
+            yield from ending(judge, node, path, end, SOON_OF_CA if path.endswith("ca.crt") else SOON, cure)
+
+
+def ending(judge: Judge, node: Node, path: str, end: datetime, soon: timedelta, cure: str) -> Iterator[Finding]:
+    """A certificate that has ended, or ends within `soon`."""
+    if end - judge.moment < soon:
+        yield Finding(
+            Grade.ERROR if end <= judge.moment else Grade.WARNING,
+            node.name,
+            "check-expiration",
+            path,
+            "ends",
+            f"after {judge.moment + soon:%Y-%m-%d}",
+            f"{end:%Y-%m-%d %H:%M:%S} UTC",
+            cure,
+        )
 
 
 def _renewal(judge: Judge, path: str) -> str:
