@@ -54,6 +54,10 @@ clusterDNS:
 clusterDomain: cluster.local
 containerRuntimeEndpoint: ""
 cpuManagerReconcilePeriod: 0s
+evictionHard:
+  imagefs.available: 1Gi
+  memory.available: 100Mi
+  nodefs.available: 1Gi
 evictionPressureTransitionPeriod: 0s
 fileCheckFrequency: 0s
 healthzBindAddress: 127.0.0.1
