@@ -34,6 +34,9 @@ trap 'rm -rf "$work"' EXIT
 CURVES = {"ECDSA-P256": "prime256v1", "ECDSA-P384": "secp384r1"}
 """kubeadm's names of elliptic curves, and openssl's."""
 
+DIGESTS = {"ECDSA-P384": "sha384"}
+"""Hashes for CAs that sign themselves, where it is not SHA-256."""
+
 
 def make_key(algorithm: str, file: str) -> str:
     """One command that makes a private key of kubeadm's `algorithm` in a (quoted) file."""
@@ -160,12 +163,8 @@ def sign_commands(spec: CertSpec, key: str) -> str:
     elif not spec.is_ca and spec.begins is Begin.WITH_NEW_CA:
         start = f"{ca_start}[[ $start > $(date -u -d '-6 minutes' +%y%m%d%H%M%SZ) ]] ||\n  {start}"
     signer = f"-selfsign -keyfile {key}" if spec.is_ca else f"-cert {ca} -keyfile {ca_key}"
-    # Go takes the hash that is as strong as the signer's curve.
-    digest, choice = ("sha384" if spec.algorithm == "ECDSA-P384" else "sha256"), ""
-    if not spec.is_ca and digest == "sha384":
-        # The CA may be an older one of another kind.
-        digest, curve = '"$digest"', f"openssl asn1parse -in {ca} | grep -q ':secp384r1'"
-        choice = f"digest=sha256\n! {curve} || digest=sha384\n"
+    # A CA of one's own may be of any kind, whatever algorithm is chosen for new keys.
+    digest, choice = ('"$digest"', _digest_of(ca)) if not spec.is_ca else (DIGESTS.get(spec.algorithm, "sha256"), "")
     return (
         (_key_identifier(key) if spec.is_ca and spec.sha256_key_identifier else "")
         + "cat >\"$work/openssl.cnf\" <<'EOF'\n"
@@ -182,6 +181,14 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
         + '  -startdate "$start" -enddate "$end" 2>ca.log) ||\n'
         + '  { cat "$work/ca.log" >&2; exit 1; }\n'
+    )
+
+
+def _digest_of(ca: str) -> str:
+    """bash that sets `$digest` to what Go signs with: the hash that is as strong as the curve of the (quoted) CA."""
+    return (
+        f'# As Go, which signs with the hash that is as strong as the curve of the CA.\ncase "$(openssl asn1parse -in {ca})" in\n'
+        "*:secp384r1*) digest=sha384 ;;\n*:secp521r1*) digest=sha512 ;;\n*) digest=sha256 ;;\nesac\n"
     )
 
 

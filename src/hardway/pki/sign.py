@@ -94,10 +94,15 @@ def _sign(spec: CertSpec, key: Key, files: Files, now: datetime) -> bytes:
     builder = builder.issuer_name(issuer).not_valid_before(begin)
     for extension, critical in _extensions(spec, key, authority):
         builder = builder.add_extension(extension, critical)
-    strong = isinstance(signer, ec.EllipticCurvePrivateKey) and signer.curve.key_size == 384
-    return builder.sign(signer, hashes.SHA384() if strong else hashes.SHA256()).public_bytes(
-        serialization.Encoding.PEM
-    )
+    return builder.sign(signer, _digest(signer)).public_bytes(serialization.Encoding.PEM)
+
+
+def _digest(signer: Key) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
+    """What Go signs with: the hash that is as strong as the signer's curve."""
+    curve = signer.curve if isinstance(signer, ec.EllipticCurvePrivateKey) else None
+    if isinstance(curve, ec.SECP521R1):
+        return hashes.SHA512()
+    return hashes.SHA384() if isinstance(curve, ec.SECP384R1) else hashes.SHA256()
 
 
 def _extensions(

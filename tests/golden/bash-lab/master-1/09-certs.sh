@@ -313,7 +313,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver.
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -385,7 +391,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver-
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -456,7 +468,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/front-prox
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/front-proxy-ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/front-proxy-ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/front-proxy-ca.crt -keyfile /etc/kubernetes/pki/front-proxy-ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -534,7 +552,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/serve
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -612,7 +636,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/peer.
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -683,7 +713,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/healt
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
@@ -754,7 +790,13 @@ openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver-
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
 start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
 end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
-(cd "$work" && openssl ca -batch -notext -preserveDN -md sha256 -config openssl.cnf \
+# As Go, which signs with the hash that is as strong as the curve of the CA.
+case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+*:secp384r1*) digest=sha384 ;;
+*:secp521r1*) digest=sha512 ;;
+*) digest=sha256 ;;
+esac
+(cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
   { cat "$work/ca.log" >&2; exit 1; }
