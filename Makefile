@@ -34,7 +34,7 @@ binaries: ## Kubernetes, etcd and the rest, built once per version and kept in t
 	.venv/bin/python tests/built.py
 
 fast: ## unit, property and golden tests: no root, no nodes
-	.venv/bin/pytest -q -m "not parity" tests/unit tests/property tests/golden
+	.venv/bin/pytest -q -n auto --dist worksteal -m "not parity" tests/unit tests/property tests/golden
 
 parity: ## against the real kubeadm; with N=2000 that many random configurations, resumable
 	$(if $(N),.venv/bin/python tests/parity/broad.py $(N),.venv/bin/pytest -q -m "parity and not long" tests/unit tests/property tests/parity)
