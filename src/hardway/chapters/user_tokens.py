@@ -9,7 +9,7 @@ changed, stays as it is: `apply` would else give a leaked token back, and a life
 somebody applies every day. `hardway token create` makes others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hardway.chapters.kubectl import kubectl
 from hardway.model import BootstrapToken, Cluster
@@ -18,32 +18,40 @@ from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import input_file, literal, quote
 
 SUPER_ADMIN = "super-admin"
+TYPE = "bootstrap.kubernetes.io/token"
 _VARIABLES = {
-    "name": "bootstrap-token-$id",
+    "name: bootstrap-token-x": "name: bootstrap-token-$id",
     # Unquoted a token of digits would be a number, and the time a time.
-    "expiration": '"$expiration"',
-    "token-id": '"$id"',
-    "token-secret": '"$secret"',
+    "expiration: x": 'expiration: "$expiration"',
+    "token-id: x": 'token-id: "$id"',
+    "token-secret: x": 'token-secret: "$secret"',
 }
+
+
+def token_object(identifier: str, data: Mapping[str, str]) -> dict[str, object]:
+    """A token's Secret; `data` is what `token_data` says, the secret itself and perhaps its end."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": TYPE,
+        "metadata": {"name": f"bootstrap-token-{identifier}", "namespace": "kube-system"},
+        "stringData": {"token-id": identifier, **data},
+    }
+
+
+def token_data(usages: Iterable[str], groups: Iterable[str], description: str) -> dict[str, str]:
+    """What a token is for, in the keys of its Secret; what is empty has none."""
+    named = {"auth-extra-groups": ",".join(groups), "description": description}
+    return {f"usage-bootstrap-{usage}": "true" for usage in usages} | {k: v for k, v in named.items() if v}
 
 
 def token_secret(data: Mapping[str, str], *, ends: bool = True) -> str:
     """A token's Secret for a here-document without quotes; bash knows $id, $secret, and $expiration where it `ends`."""
-    own = {"token-id": "x", "token-secret": "x", **({"expiration": "x"} if ends else {})}
-    text = literal(
-        dump_go(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "bootstrap.kubernetes.io/token",
-                "metadata": {"name": "x", "namespace": "kube-system"},
-                "stringData": {**data, **own},
-            }
-        )
-    )
-    for key, value in _VARIABLES.items():
+    own = {"token-secret": "x", **({"expiration": "x"} if ends else {})}
+    text = literal(dump_go(token_object("x", {**data, **own})))
+    for line, filled in _VARIABLES.items():
         # Lines of a description stand deeper.
-        text = text.replace(f"\n  {key}: x\n", f"\n  {key}: {value}\n")
+        text = text.replace(f"\n  {line}\n", f"\n  {filled}\n")
     return text
 
 
@@ -76,11 +84,7 @@ def user_tokens(cluster: Cluster) -> Command:
 
 
 def _create(cluster: Cluster, token: BootstrapToken) -> str:
-    data = {
-        **({"auth-extra-groups": ",".join(token.groups)} if token.groups else {}),
-        **({"description": token.description} if token.description else {}),
-        **{f"usage-bootstrap-{usage}": "true" for usage in token.usages},
-    }
+    data = token_data(token.usages, token.groups, token.description)
     ends = token.ttl > 0
     return (
         f"{read_token(input_file(token.run_input))}\n"

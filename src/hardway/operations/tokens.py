@@ -13,12 +13,12 @@ from typing import Any
 
 from hardway.chapters.kubectl import kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS
+from hardway.chapters.user_tokens import TYPE, token_data, token_object
 from hardway.model import Cluster
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import heredoc, quote
 
 USAGES = ("authentication", "signing")
-TYPE = "bootstrap.kubernetes.io/token"
 _TOKEN = re.compile(r"[a-z0-9]{6}\.[a-z0-9]{16}")
 _ID = re.compile(r"[a-z0-9]{6}")
 _GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
@@ -61,21 +61,10 @@ def identifier(text: str) -> str:
 
 def create(cluster: Cluster, token: Token) -> str:
     """bash that stores the token; it fails when its id is taken."""
-    data = {
-        "token-id": token.identifier,
-        "token-secret": token.secret,
-        **{f"usage-bootstrap-{usage}": "true" for usage in token.usages},
-        **({"expiration": token.expires.strftime("%Y-%m-%dT%H:%M:%SZ")} if token.expires else {}),
-        **({"auth-extra-groups": ",".join(token.groups)} if token.groups else {}),
-        **({"description": token.description} if token.description else {}),
-    }
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": TYPE,
-        "metadata": {"name": f"bootstrap-token-{token.identifier}", "namespace": "kube-system"},
-        "stringData": data,
-    }
+    data = token_data(token.usages, token.groups, token.description) | {"token-secret": token.secret}
+    if token.expires:
+        data["expiration"] = token.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+    secret = token_object(token.identifier, data)
     return heredoc(f"{kubectl(cluster)} create -f - >/dev/null", dump_go(secret))
 
 
