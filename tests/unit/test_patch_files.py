@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hardway.bundle.contents import images_of
 from hardway.chapters import addons_coredns, control_plane, etcd, kubelet_start
 from hardway.chapters.configure_components import CONFIGURE_COMPONENTS
 from hardway.chapters.etcd_join import ETCD_JOIN
@@ -15,7 +16,7 @@ from hardway.config.advice import advice
 from hardway.errors import UsageError
 from hardway.gotypes.structs import marshal, wrong
 from hardway.kinds import pods
-from hardway.model import Cluster, Patch, Patches, freeze, thaw
+from hardway.model import Cluster, Node, Patch, Patches, freeze, thaw
 from hardway.patches.names import parse
 from hardway.patches.schema import Kind, Unfit
 from hardway.patches.strategic import merge
@@ -418,3 +419,19 @@ def test_what_does_not_fit(patch: dict[str, Any]) -> None:
     """apimachinery refuses each of them but the last, where its outcome changes from run to run."""
     with pytest.raises(Unfit):
         patched(patch)
+
+
+def test_a_bundle_has_the_images_of_patches(beside: Callable[..., Cluster]) -> None:
+    """A patch may change an image or add a container; masters get those of their static pods, everybody those of add-ons."""
+    add = '[{"op": "replace", "path": "/spec/containers/0/image", "value": "mirror.example.com/etcd:mine"}]'
+    log = "spec: {containers: [{name: audit, image: mirror.example.com/audit:1}]}"
+    dns = "spec: {template: {spec: {containers: [{name: coredns, image: mirror.example.com/dns:2}]}}}"
+    files = {"mine/etcd+json.yaml": add, "mine/kube-apiserver.yaml": log, "mine/corednsdeployment.yaml": dns}
+    cluster = beside(files, TEXT.replace("v1beta3", "v1beta4").replace("v1.30.4", "v1.32.2"))
+
+    def of(node: Node) -> set[str]:
+        names = {str(name) for name in images_of(cluster, node)}
+        return {name.removeprefix("mirror.example.com/") for name in names if "example.com" in name}
+
+    assert of(cluster.nodes[0]) == of(cluster.nodes[1]) == {"etcd:mine", "audit:1", "dns:2"}
+    assert of(cluster.nodes[2]) == {"dns:2"}

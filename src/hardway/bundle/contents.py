@@ -6,18 +6,19 @@ below its repository, `images/*.tar` as OCI archives. On a node the same tree li
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
 from hardway.bundle.oci import Reference, reference
+from hardway.chapters import addons_coredns, addons_kube_proxy, control_plane, etcd
 from hardway.chapters.components import components
 from hardway.config.inventory import API_VERSION
 from hardway.errors import UsageError
 from hardway.model import Cluster, Node
-from hardway.model.images import images, on_workers
+from hardway.model.images import images, named_in, on_workers
 
 MANIFEST = "manifest.json"
 KIND = "Bundle"
@@ -62,8 +63,26 @@ def image_path(name: Reference, arch: str) -> str:
 
 def images_of(cluster: Cluster, node: Node, extra: Iterable[str] = ()) -> tuple[Reference, ...]:
     """Images that a node may have to run; `extra` are what the user names on top."""
+    if not node.is_kubernetes:
+        return ()
     own = images(cluster) if node.is_control_plane else on_workers(cluster)
-    return tuple(dict.fromkeys(reference(text) for text in (*own, *extra))) if node.is_kubernetes else ()
+    return tuple(dict.fromkeys(reference(text) for text in (*own, *_after_patches(cluster, node), *extra)))
+
+
+def _after_patches(cluster: Cluster, node: Node) -> Iterator[str]:
+    """What runs in the end: a patch may name another image, or add a container."""
+    first = cluster.first_control_plane
+    if not cluster.skips("addon/coredns"):
+        for document in addons_coredns.own_objects(cluster, first):
+            yield from named_in(document)
+    if not cluster.skips("addon/kube-proxy"):
+        for document in addons_kube_proxy.objects(cluster, first):
+            yield from named_in(document)
+    if node.is_control_plane:
+        for name in control_plane.COMPONENTS:
+            yield from named_in(control_plane.manifest(cluster, node, name))
+        if cluster.runs_member(node):
+            yield from named_in(etcd.manifest(cluster, node, etcd.INITIAL_CLUSTER))
 
 
 def needed(cluster: Cluster, node: Node, extra: Iterable[str] = ()) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def images(cluster: Cluster) -> tuple[str, ...]:
         cluster.pause_image,
         *([cluster.stacked_etcd.image] if cluster.etcd_members else []),
     ]
-    own = [name for manifest in cluster.manifests for name in _named(manifest)]
+    own = [name for manifest in cluster.manifests for name in named_in(manifest)]
     return tuple(dict.fromkeys([*kubernetes, *own]))
 
 
@@ -29,7 +29,7 @@ def on_workers(cluster: Cluster) -> tuple[str, ...]:
     return tuple(name for name in images(cluster) if name not in masters)
 
 
-def _named(value: Value) -> Iterator[str]:
+def named_in(value: Value) -> Iterator[str]:
     """Images of the containers anywhere in an object."""
     if isinstance(value, Mapping):
         for key, below in value.items():
@@ -37,7 +37,7 @@ def _named(value: Value) -> Iterator[str]:
                 for container in below:
                     if isinstance(container, Mapping) and isinstance(image := container.get("image"), str):
                         yield image
-            yield from _named(below)
+            yield from named_in(below)
     elif isinstance(value, tuple):
         for item in value:
-            yield from _named(item)
+            yield from named_in(item)
