@@ -84,6 +84,12 @@ nodes:
     roles: [worker]
     taints: [{key: dedicated, value: batch, effect: NoSchedule}, {key: slow, effect: PreferNoSchedule}]
 """
+CGROUP_V1 = """\
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+failCgroupV1: false
+"""
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,10 @@ def living(version: str = DEFAULT) -> Living:
     """Made once; binaries are built where the cache has none."""
     features = release(version).features
     head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
-    text = head.replace("VERSION", version) + OTHERS
+    # From 1.35 on a kubelet refuses cgroup v1, which this machine may have, unless it is told otherwise.
+    text = (
+        head.replace("VERSION", version) + OTHERS + (CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else "")
+    )
     found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
     cluster, given = loads(text), documents.read(text)
     ours, theirs = both(cluster, given, found)

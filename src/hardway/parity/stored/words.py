@@ -30,6 +30,8 @@ CLUSTER_INFO = ("kube-public", "cluster-info")
 SEALED = ("kube-system", "kubeadm-certs")
 JWS = "jws-kubeconfig-"
 KEYS = "keys of etcd"
+EVENTS = "/registry/events/"
+"""What components tell of themselves: an API server, for one, that looks for an address in the moment in which it is given."""
 
 
 def described(stored: Stored) -> dict[str, Fields]:
@@ -44,7 +46,8 @@ def described(stored: Stored) -> dict[str, Fields]:
         if value["kind"] not in LEFT_OUT:
             name, fields = _described(value, stored, secrets)
             found[_name(name, fields, found)] = fields
-    return found | {KEYS: dict.fromkeys(map(_key, stored.keys), "present")}
+    keys = (key for key in stored.keys if not key.startswith(EVENTS))
+    return found | {KEYS: dict.fromkeys(map(_key, keys), "present")}
 
 
 def _name(item: str, fields: Fields, found: Mapping[str, Fields]) -> str:
@@ -147,7 +150,7 @@ def _request(value: Mapping[str, Any], stored: Stored) -> tuple[str, Fields]:
 
 def _key(key: str) -> str:
     """A key of etcd without what is drawn by lot."""
-    return re.sub(r"(/bootstrap-token-[a-z0-9]{6}|/csr-[a-z0-9]+|/events/.*)$", lambda m: f"{_kind(m[1])}(ID)", key)
+    return re.sub(r"(/bootstrap-token-[a-z0-9]{6}|/csr-[a-z0-9]+)$", lambda m: f"{_kind(m[1])}(ID)", key)
 
 
 def _kind(end: str) -> str:
