@@ -23,6 +23,7 @@ KEPT = {
     r"a second token with the id [a-z0-9]{6}": "kubeadm keeps the last one, and whoever holds another cannot join",
     r"`(hostPath|mountPath)` is missing": "kubeadm writes a static pod that the kubelet then refuses",
     r"`[^`]*` is not the URL of an etcd": "kubeadm parses it, and gives an API server what its client of etcd cannot dial",
+    r"`/[/.]*` is the root of the machine, which `kubeadm reset` would empty": "nobody wants that, and kubeadm does not ask",
     r"`endpoints` is missing|must not be empty": "before 1.35 kubeadm writes an API server without any etcd",
     r"kube-apiserver would not see `[^`]+`: kubeadm does not mount its directory": "the API server would never start",
 }

@@ -158,6 +158,8 @@ ONLY_WE_REFUSE = {
     "pods among services": ("CLUSTER networking: {podSubnet: 10.96.0.0/16}", "overlap services"),
     "a node among pods": ("CLUSTER networking: {podSubnet: 192.0.0.0/16}", "lies in podSubnet"),
     "an effect": ("REGISTRATION , taints: [{key: a, effect: Sometimes}]", "must be one of NoSchedule"),
+    "etcd in the root": ("CLUSTER etcd: {local: {dataDir: /}}", "the root of the machine"),
+    "certificates in the root": ("CLUSTER certificatesDir: //.", "the root of the machine"),
     "patches from nowhere": ("INIT patches: {directory: /tmp}", "nothing brings patches to `/tmp`"),
     "patches of this directory": ("INIT patches: {directory: patches}", "`patches` is not an absolute path"),
     "two tokens with one id": (

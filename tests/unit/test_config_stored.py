@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hardway.chapters import approve_serving
 from hardway.config import InvalidConfiguration, advice, load, loads
@@ -105,6 +106,25 @@ def test_stored_documents_of_the_lab() -> None:
         "udpStreamTimeout": "0s",
         "udpTimeout": "0s",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("'[10.30.0.17]:8443'", "'[10.30.0.17]:8443'"),
+        ("'[api.example.com]:8443'", "'[api.example.com]:8443'"),
+        ("'[fd00::17]:8443'", "'[fd00::17]:8443'"),
+        ("api.example.com", "api.example.com:6443"),
+        ("'fd00::17'", "'[fd00::17]:6443'"),
+    ],
+)
+def test_the_endpoint_is_stored_as_it_is_written(given: str, stored: str) -> None:
+    """Unless kubeadm adds the port; the model knows the host without brackets."""
+    cluster = loads(LAB.replace("api.my-first-cluster.example.com:6443", given))
+    expected = yaml.safe_load(stored)
+
+    assert thaw(cluster.cluster_configuration)["controlPlaneEndpoint"] == expected
+    assert cluster.endpoint.host == expected.rpartition(":")[0].strip("[]")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def derive(sources: Sources) -> Cluster:
         cluster_configuration=freeze_document(
             cluster_configuration.stored(
                 _normal(sources, release.features),
-                endpoint.url.removeprefix("https://"),
+                _stored_endpoint(config.control_plane_endpoint, endpoint),
                 release.features.upload_config_api,
                 {name: phase in skipped or "addon" in skipped for name, phase in ADDONS.items()},
                 http_endpoints=release.features.external_etcd_http_endpoints,
@@ -131,6 +131,11 @@ def _endpoint(text: str, default_port: int) -> Endpoint:
     """Where no port is given kubeadm takes the one of the first master's API server."""
     host, _, port = text.rpartition(":") if _has_port(text) else (text.rstrip(":"), "", "")
     return Endpoint(host.strip("[]"), int(port or default_port))
+
+
+def _stored_endpoint(text: str, read: Endpoint) -> str:
+    """kubeadm stores it as it is written, brackets around a name or an IPv4 address and all, unless it adds the port."""
+    return text if _has_port(text) else read.url.removeprefix("https://")
 
 
 def _has_port(text: str) -> bool:

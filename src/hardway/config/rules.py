@@ -70,6 +70,8 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
     for path, text in paths:
         if not text.startswith("/"):
             yield about.problem(path, f"`{text}` is not an absolute path")
+        elif not text.strip("/."):
+            yield about.problem(path, f"`{text}` is the root of the machine, which `kubeadm reset` would empty")
     repositories: tuple[tuple[Path, str], ...] = (
         (("imageRepository",), cluster.image_repository),
         (("dns", "imageRepository"), cluster.dns.image_repository),
