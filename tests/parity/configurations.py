@@ -119,7 +119,8 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
     six = ":" in address
     endpoints = [
         *settings.ENDPOINTS,
-        f"[{address.format(17)}]:8443" if six else "10.30.0.17:8443",
+        f"[{address.format(17)}]:8443",
+        *([] if six else ["10.30.0.17:8443"]),
         address.format(11),
     ]
     timeout = {"timeoutForControlPlane": settings.PERIOD} if api == V1BETA3 else {}
