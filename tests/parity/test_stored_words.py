@@ -212,7 +212,7 @@ def test_events_come_as_they_like() -> None:
     stored = living().ours.stored[INIT_MOMENT]
     more = replace(stored, keys=(*stored.keys, "/registry/events/kube-system/kube-dns.18d3a0f7a5f2c1b0"))
 
-    assert compare(described(more), unchanged(INIT_MOMENT)) == []
+    assert compare(described(more), unchanged(INIT_MOMENT)) == ()
 
 
 def test_what_chance_and_the_server_decide_is_no_difference() -> None:
