@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hardway.bundle.oci import Reference, reference
-from hardway.chapters import addons_coredns, addons_kube_proxy, control_plane, etcd
+from hardway.chapters import patchable
 from hardway.chapters.components import components
 from hardway.config.inventory import API_VERSION
 from hardway.errors import UsageError
@@ -71,18 +71,8 @@ def images_of(cluster: Cluster, node: Node, extra: Iterable[str] = ()) -> tuple[
 
 def _after_patches(cluster: Cluster, node: Node) -> Iterator[str]:
     """What runs in the end: a patch may name another image, or add a container."""
-    first = cluster.first_control_plane
-    if not cluster.skips("addon/coredns"):
-        for document in addons_coredns.own_objects(cluster, first):
-            yield from named_in(document)
-    if not cluster.skips("addon/kube-proxy"):
-        for document in addons_kube_proxy.objects(cluster, first):
-            yield from named_in(document)
-    if node.is_control_plane:
-        for name in control_plane.COMPONENTS:
-            yield from named_in(control_plane.manifest(cluster, node, name))
-        if cluster.runs_member(node):
-            yield from named_in(etcd.manifest(cluster, node, etcd.INITIAL_CLUSTER))
+    for make in (*patchable.static_pods(cluster, node), *patchable.addons(cluster)):
+        yield from named_in(make())
 
 
 def needed(cluster: Cluster, node: Node, extra: Iterable[str] = ()) -> tuple[str, ...]:

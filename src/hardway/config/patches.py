@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hardway.chapters import addons_coredns, addons_kube_proxy, control_plane, etcd, kubelet_start
+from hardway.chapters import kubelet_start, patchable
 from hardway.config.attachments import text_of
 from hardway.config.document import MAX_DEPTH, SourceDocument, parse_value
 from hardway.config.problems import Problem
@@ -199,12 +199,6 @@ def unfit(sources: Sources, cluster: Cluster) -> Iterator[Problem]:
 def _made(cluster: Cluster, node: Node) -> Iterator[Callable[[], object]]:
     """Everything that a node's patches change."""
     yield partial(kubelet_start.written_configuration, cluster, node)
-    if node.is_control_plane:
-        yield from (partial(control_plane.manifest, cluster, node, name) for name in control_plane.COMPONENTS)
-    if cluster.runs_member(node):
-        yield partial(etcd.manifest, cluster, node, etcd.INITIAL_CLUSTER)
+    yield from patchable.static_pods(cluster, node)
     if node == cluster.first_control_plane:
-        if not cluster.skips("addon/coredns"):
-            yield partial(addons_coredns.objects, cluster, node)
-        if not cluster.skips("addon/kube-proxy"):
-            yield partial(addons_kube_proxy.objects, cluster, node)
+        yield from patchable.addons(cluster)
