@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import apply, kubectl
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
-from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, token_secret, user_tokens
+from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, token_data, token_secret, user_tokens
 from hardway.model import Cluster, Document, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
@@ -123,13 +123,7 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
     names = tuple(f"token/{other.name}" for other in joining)
     table = "".join(f"{other.name} {input_file(name)}\n" for other, name in zip(joining, names, strict=True))
     has_joined = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
-    secret = token_secret(
-        {
-            "auth-extra-groups": BOOTSTRAPPERS,
-            "usage-bootstrap-authentication": "true",
-            "usage-bootstrap-signing": "true",
-        }
-    )
+    secret = token_secret(token_data(("authentication", "signing"), (BOOTSTRAPPERS,), ""))
     return Command(
         "bootstrap-token/tokens",
         "create a bootstrap token for each node that has not joined",

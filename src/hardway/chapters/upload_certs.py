@@ -8,9 +8,13 @@ from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
+from hardway.chapters.user_tokens import expiration, token_secret
 from hardway.model import Cluster, EtcdExternal, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.shell import heredoc, input_file, quote
+
+LIFE = 2 * 60 * 60
+"""Seconds until the Secret goes."""
 
 
 def secret_files(cluster: Cluster) -> tuple[tuple[str, str], ...]:
@@ -121,13 +125,10 @@ def _script(cluster: Cluster) -> str:
         "random() { { LC_ALL=C tr -dc 'a-z0-9' </dev/urandom || true; } | head -c \"$1\"; }\n"
         # The owner of the Secret is a token without any use but to expire: with it the Secret goes.
         'id="$(random 6)"\n'
-        "expiration=\"$(date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ)\"\n"
+        'secret="$(random 16)"\n'
+        f"{expiration(LIFE)}\n"
         f"uid=\"$({kubectl} create -o 'jsonpath={{.metadata.uid}}' -f - <<EOF\n"
-        "apiVersion: v1\nkind: Secret\ntype: bootstrap.kubernetes.io/token\nmetadata:\n"
-        "  name: bootstrap-token-$id\n  namespace: kube-system\nstringData:\n"
-        "  description: Proxy for managing TTL for the kubeadm-certs secret\n"
-        '  expiration: "$expiration"\n'
-        '  token-id: "$id"\n  token-secret: "$(random 16)"\nEOF\n)"\n'
+        f'{token_secret({"description": "Proxy for managing TTL for the kubeadm-certs secret"})}EOF\n)"\n'
         + heredoc('cat >"$work/encrypt.py"', f"FILES = {secret_files(cluster)!r}\n{ENCRYPT}")
         + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" \\\n'
         '  >"$work/secret.json"\n'

@@ -69,11 +69,11 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 random() { { LC_ALL=C tr -dc 'a-z0-9' </dev/urandom || true; } | head -c "$1"; }
 id="$(random 6)"
-expiration="$(date -u -d '+2 hours' +%Y-%m-%dT%H:%M:%SZ)"
+secret="$(random 16)"
+expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
 uid="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system create -o 'jsonpath={.metadata.uid}' -f - <<EOF
 apiVersion: v1
 kind: Secret
-type: bootstrap.kubernetes.io/token
 metadata:
   name: bootstrap-token-$id
   namespace: kube-system
@@ -81,7 +81,8 @@ stringData:
   description: Proxy for managing TTL for the kubeadm-certs secret
   expiration: "$expiration"
   token-id: "$id"
-  token-secret: "$(random 16)"
+  token-secret: "$secret"
+type: bootstrap.kubernetes.io/token
 EOF
 )"
 cat >"$work/encrypt.py" <<'EOF'
