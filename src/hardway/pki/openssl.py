@@ -34,8 +34,8 @@ trap 'rm -rf "$work"' EXIT
 CURVES = {"ECDSA-P256": "prime256v1", "ECDSA-P384": "secp384r1"}
 """kubeadm's names of elliptic curves, and openssl's."""
 
-DIGESTS = {"ECDSA-P384": "sha384"}
-"""Hashes for CAs that sign themselves, where it is not SHA-256."""
+DIGESTS = {"secp384r1": "sha384", "secp521r1": "sha512"}
+"""What Go signs with: the hash that is as strong as the signer's curve. For others, and for RSA, it is SHA-256."""
 
 
 def make_key(algorithm: str, file: str) -> str:
@@ -155,7 +155,7 @@ def sign_commands(spec: CertSpec, key: str) -> str:
     """Commands that leave the certificate of the (quoted) key in `$work/tls.crt`."""
     ca, ca_key = quote(spec.ca_certificate), quote(spec.ca_key)
     # The first time in a certificate. `openssl x509 -startdate` would take five times as long.
-    ca_start = f"start=\"$(openssl asn1parse -in {ca} | sed -n '0,/TIME/s/.*TIME *://p')\"\n"
+    ca_start = 'start="$(sed -n \'0,/TIME/s/.*TIME *://p\' <<<"$issuer")"\n'
     # kubeadm backdates by five minutes, against clocks that differ.
     start = "start=\"$(date -u -d '-5 minutes' +%Y%m%d%H%M%SZ)\"\n"
     if not spec.is_ca and spec.begins is Begin.WITH_CA:
@@ -164,7 +164,7 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         start = f"{ca_start}[[ $start > $(date -u -d '-6 minutes' +%y%m%d%H%M%SZ) ]] ||\n  {start}"
     signer = f"-selfsign -keyfile {key}" if spec.is_ca else f"-cert {ca} -keyfile {ca_key}"
     # A CA of one's own may be of any kind, whatever algorithm is chosen for new keys.
-    digest, choice = ('"$digest"', _digest_of(ca)) if not spec.is_ca else (DIGESTS.get(spec.algorithm, "sha256"), "")
+    digest = DIGESTS.get(CURVES.get(spec.algorithm, ""), "sha256") if spec.is_ca else '"$digest"'
     return (
         (_key_identifier(key) if spec.is_ca and spec.sha256_key_identifier else "")
         + "cat >\"$work/openssl.cnf\" <<'EOF'\n"
@@ -173,9 +173,9 @@ def sign_commands(spec: CertSpec, key: str) -> str:
         + f'openssl req -new -config "$work/openssl.cnf" -key {key} -out "$work/tls.csr"\n'
         + ': >"$work/index.txt"\n'
         + 'printf \'%016x\\n\' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"\n'
+        + ("" if spec.is_ca else f'issuer="$(openssl asn1parse -in {ca})"\n{_digest_of_issuer()}')
         + start
         + f"end=\"$(date -u -d '+{_life(spec.days)}' +%Y%m%d%H%M%SZ)\"\n"
-        + choice
         # `openssl ca`, because `openssl x509 -req` of OpenSSL 3.0 cannot set the beginning.
         + f'(cd "$work" && openssl ca -batch -notext -preserveDN -md {digest} -config openssl.cnf \\\n'
         + f"  {signer} -in tls.csr -out tls.crt -extensions extensions \\\n"
@@ -184,11 +184,12 @@ def sign_commands(spec: CertSpec, key: str) -> str:
     )
 
 
-def _digest_of(ca: str) -> str:
-    """bash that sets `$digest` to what Go signs with: the hash that is as strong as the curve of the (quoted) CA."""
+def _digest_of_issuer() -> str:
+    """bash that sets `$digest` to what Go would sign with."""
+    cases = "".join(f"*:{curve}*) digest={digest} ;;\n" for curve, digest in DIGESTS.items())
     return (
-        f'# As Go, which signs with the hash that is as strong as the curve of the CA.\ncase "$(openssl asn1parse -in {ca})" in\n'
-        "*:secp384r1*) digest=sha384 ;;\n*:secp521r1*) digest=sha512 ;;\n*) digest=sha256 ;;\nesac\n"
+        "# As Go, which signs with the hash that is as strong as the curve of the CA.\n"
+        f'case "$issuer" in\n{cases}*) digest=sha256 ;;\nesac\n'
     )
 
 

@@ -311,14 +311,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -389,14 +390,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver-kubelet-client.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -466,14 +468,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/front-proxy-client.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/front-proxy-ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/front-proxy-ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/front-proxy-ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/front-proxy-ca.crt -keyfile /etc/kubernetes/pki/front-proxy-ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -550,14 +553,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/server.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -634,14 +638,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/peer.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -711,14 +716,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/etcd/healthcheck-client.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -788,14 +794,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key /etc/kubernetes/pki/apiserver-etcd-client.key -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/etcd/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/etcd/ca.crt -keyfile /etc/kubernetes/pki/etcd/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||

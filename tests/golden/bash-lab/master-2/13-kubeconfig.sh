@@ -88,14 +88,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key "$work/tls.key" -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -187,14 +188,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key "$work/tls.key" -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
@@ -286,14 +288,15 @@ EOF
 openssl req -new -config "$work/openssl.cnf" -key "$work/tls.key" -out "$work/tls.csr"
 : >"$work/index.txt"
 printf '%016x\n' "$(($(od -An -N8 -td8 /dev/urandom) & 0x7fffffffffffffff))" >"$work/serial"
-start="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt | sed -n '0,/TIME/s/.*TIME *://p')"
-end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
+issuer="$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)"
 # As Go, which signs with the hash that is as strong as the curve of the CA.
-case "$(openssl asn1parse -in /etc/kubernetes/pki/ca.crt)" in
+case "$issuer" in
 *:secp384r1*) digest=sha384 ;;
 *:secp521r1*) digest=sha512 ;;
 *) digest=sha256 ;;
 esac
+start="$(sed -n '0,/TIME/s/.*TIME *://p' <<<"$issuer")"
+end="$(date -u -d '+365 days' +%Y%m%d%H%M%SZ)"
 (cd "$work" && openssl ca -batch -notext -preserveDN -md "$digest" -config openssl.cnf \
   -cert /etc/kubernetes/pki/ca.crt -keyfile /etc/kubernetes/pki/ca.key -in tls.csr -out tls.crt -extensions extensions \
   -startdate "$start" -enddate "$end" 2>ca.log) ||
