@@ -109,9 +109,8 @@ def living(version: str = DEFAULT) -> Living:
     features = release(version).features
     head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
     # From 1.35 on a kubelet refuses cgroup v1, which this machine may have, unless it is told otherwise.
-    text = (
-        head.replace("VERSION", version) + OTHERS + (CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else "")
-    )
+    kubelet = CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else ""
+    text = head.replace("VERSION", version) + OTHERS + kubelet
     found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
     cluster, given = loads(text), documents.read(text)
     ours, theirs = both(cluster, given, found)
