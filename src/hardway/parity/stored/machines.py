@@ -5,9 +5,11 @@ that ends: each machine is the first process of a PID namespace and reads its sc
 """
 
 import os
+import select
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -106,6 +108,7 @@ class Network:
         if _line(process) != "ready":
             raise HardwayError("a machine did not come up", on.hostname, output=(work / "said").read_text())
         # unshare itself is in the new network, the machine's first process is its child.
+        self._stack.enter_context(_ends(_child(process.pid)))
         port = f"port{next(self._ports)}"
         self._ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
         self._ip("link", "set", port, "master", BRIDGE, "up")
@@ -145,6 +148,29 @@ def _lives(command: list[str], folder: Path | None = None) -> Iterator["subproce
         finally:
             process.kill()
             process.wait()
+
+
+def _child(pid: int) -> int:
+    """The one child of a process."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
+
+
+@contextmanager
+def _ends(first: int) -> Iterator[None]:
+    """The first process of a PID namespace is killed at the end of the block, and all that runs with it is gone then.
+
+    Waiting for unshare is not enough: when it is killed, the kernel kills its child, and that child's namespace after
+    that. A first process ends when its namespace is empty, which its pidfd tells (pid_namespaces(7), pidfd_open(2)).
+    """
+    watched = os.pidfd_open(first)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(watched, signal.SIGKILL)
+        select.select([watched], [], [])
+        os.close(watched)
 
 
 def _line(process: "subprocess.Popen[str]", asked: str = "") -> str:
