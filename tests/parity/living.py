@@ -1,5 +1,6 @@
 """The same cluster made by kubeadm and by our chapters, both alive, once per version and test run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,7 +36,7 @@ kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
 controlPlaneEndpoint: api.stored.example.com:6443
-networking: {{podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}}
+networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
 apiServer:
   certSANs: [other.example.com]
   extraArgs: {{profiling: "false"}}
@@ -60,7 +61,7 @@ clusterName: stored
 controlPlaneEndpoint: api.stored.example.com:6443
 encryptionAlgorithm: ECDSA-P256
 certificateValidityPeriod: 2160h
-networking: {{podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}}
+networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
 apiServer:
   certSANs: [other.example.com]
   extraArgs: [{{name: profiling, value: "false"}}]
@@ -77,19 +78,34 @@ apiVersion: hardway.dev/v1alpha1
 kind: Inventory
 baseDomain: example.com
 nodes:
-  - {name: master-1, address: 10.77.0.11, roles: [control-plane]}
-  - {name: master-2, address: 10.77.0.12, roles: [control-plane]}
+  - {name: master-1, address: "NETWORK11", roles: [control-plane]}
+  - {name: master-2, address: "NETWORK12", roles: [control-plane]}
   - name: worker-1
-    address: 10.77.0.21
+    address: "NETWORK21"
     roles: [worker]
     taints: [{key: dedicated, value: batch, effect: NoSchedule}, {key: slow, effect: PreferNoSchedule}]
 """
+EXTERNAL_ETCD = """\
+etcd:
+  external:
+    endpoints: ["https://10.77.0.31:2379"]
+    caFile: /etc/kubernetes/pki/etcd/ca.crt
+    certFile: /etc/kubernetes/pki/apiserver-etcd-client.crt
+    keyFile: /etc/kubernetes/pki/apiserver-etcd-client.key
+"""
+"""Where kubeadm's manual puts the files."""
 CGROUP_V1 = """\
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 failCgroupV1: false
 """
+NETWORKS: Mapping[str, Mapping[str, str]] = {
+    "IPv4": {"NETWORK": "10.77.0.", "PODS": "10.1.0.0/16", "SERVICES": "10.96.0.0/12"},
+    "IPv6": {"NETWORK": "fd77::", "PODS": "fd10:1::/56", "SERVICES": "fd10:96::/112"},
+    "dual": {"NETWORK": "fd77::", "PODS": "fd10:1::/56,10.1.0.0/16", "SERVICES": "fd10:96::/112,10.96.0.0/12"},
+}
+"""Name to what the documents say of addresses."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +119,21 @@ class Living:
     kubeadm: Side
 
 
-@cache
-def living(version: str = DEFAULT) -> Living:
+def living(version: str = DEFAULT, network: str = "IPv4", etcd: str = "stacked") -> Living:
     """Made once; binaries are built where the cache has none."""
+    return _living(version, network, etcd)
+
+
+@cache
+def _living(version: str, network: str, etcd: str) -> Living:
     features = release(version).features
     head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
     # From 1.35 on a kubelet refuses cgroup v1, which this machine may have, unless it is told otherwise.
     kubelet = CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else ""
-    text = head.replace("VERSION", version) + OTHERS + kubelet
+    outside = EXTERNAL_ETCD if etcd == "external" else ""
+    text = head.replace("VERSION", version) + outside + OTHERS + kubelet
+    for word, value in NETWORKS[network].items():
+        text = text.replace(word, value)
     found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
     cluster, given = loads(text), documents.read(text)
     ours, theirs = both(cluster, given, found)

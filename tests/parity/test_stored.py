@@ -1,6 +1,7 @@
 """What kubeadm's own commands leave in a living cluster and on its nodes, and what ours leave: all of it is the same.
 
-`make test` asks the default version, `make test-full` the others whose binaries the lab builds whole.
+`make test` asks the default version, with IPv6 and with an external etcd as well; `make test-full` two IP families in
+one cluster, and the other versions whose binaries the lab builds whole.
 """
 
 import re
@@ -9,7 +10,7 @@ from dataclasses import replace
 import pytest
 from living import LONG, Living, living
 
-from hardway.model import Node
+from hardway.model import Cluster, Endpoint, Node
 from hardway.parity import documents, objects, shared
 from hardway.parity.compare import compare
 from hardway.parity.normalise import describe
@@ -23,20 +24,29 @@ from hardway.versions import DEFAULT
 
 pytestmark = pytest.mark.parity
 
-VERSIONS = (DEFAULT, *(pytest.param(version, marks=pytest.mark.long) for version in LONG))
+STACKED = (
+    pytest.param((DEFAULT,), id=DEFAULT),
+    pytest.param((DEFAULT, "IPv6"), id="IPv6"),
+    pytest.param((DEFAULT, "dual"), id="dual", marks=pytest.mark.long),
+    *(pytest.param((version,), id=version, marks=pytest.mark.long) for version in LONG),
+)
+"""Arguments of `living`."""
+EXTERNAL = pytest.param((DEFAULT, "IPv4", "external"), id="external")
+CLUSTERS = (*STACKED, EXTERNAL)
 ETC, PKI, KUBELET = "/etc/kubernetes", "/etc/kubernetes/pki", "/var/lib/kubelet"
 FOLDERS = (ETC, KUBELET, "/var/lib/etcd")
 BINDING = "ClusterRoleBinding kubeadm:cluster-admins"
 INFO = "ConfigMap kube-public/cluster-info"
 TO_JOIN = "Secret kube-system/bootstrap-token-(to join)"
 WHILE_JOINING = f"{ETC}/(while it joins)/{BOOTSTRAP}"
+OF_OTHERS = {f"{PKI}/etcd", f"{PKI}/etcd/ca.crt", *(f"{PKI}/apiserver-etcd-client.{end}" for end in ("crt", "key"))}
 PEMS = {f"{KUBELET}/pki", f"{KUBELET}/pki/kubelet-client-(time).pem", f"{KUBELET}/pki/kubelet-client-current.pem"}
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=CLUSTERS)
 def both(request: pytest.FixtureRequest) -> Living:
-    """The two clusters of one version."""
-    return living(request.param)
+    """The cluster, made by both."""
+    return living(*request.param)
 
 
 def test_nothing_differs_but_what_is_declared(both: Living) -> None:
@@ -45,7 +55,7 @@ def test_nothing_differs_but_what_is_declared(both: Living) -> None:
 
     assert [str(difference) for difference in report.undeclared] == []
     assert [row.item for row in report.rows if not row.chapter] == []
-    assert {row.chapter for row in report.rows} >= {INIT_MOMENT, JOIN_MOMENT, "control-plane-join/etcd"}
+    assert {row.chapter for row in report.rows} >= {INIT_MOMENT, JOIN_MOMENT, "control-plane", "kubelet-start"}
     assert len(report.rows) > 500
 
 
@@ -60,7 +70,7 @@ def test_what_stands_for_the_dry_run_is_what_is_stored(both: Living) -> None:
 
     assert theirs[BINDING] == objects.object_fields(binding.value, stored.around)
     assert theirs[f"Node {node.name}"].get(annotation) == (None if local else f'"{node.registration.cri_socket}"')
-    assert sealed == {f"data.{name.replace('/', '-')}": f"content of {PKI}/{name}" for name in objects.SHARED}
+    assert sealed == {f"data.{key}": f"content of {path}" for key, path in shared.transferred(both.cluster).items()}
 
 
 def test_every_token_has_signed_cluster_info(both: Living) -> None:
@@ -80,20 +90,18 @@ def test_phases_of_init_stand_for_join(both: Living) -> None:
     stored = documents.stored(both.documents, both.kubeadm.stored[INIT_MOMENT].objects)
     master, (worker,) = cluster.joining_control_planes[0], cluster.workers
     tree = both.kubeadm.files[first.name].tree
-    own, known = made_by_init(tree), shared.downloaded(cluster, contents(tree))
+    own, known = of_all_masters(cluster, tree), shared.downloaded(cluster, contents(tree))
     here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS}
 
     assert beside(both, first, both.oracle.init(own), own) == PEMS
-    assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here | {
-        "/var/lib/etcd",
-        f"{ETC}/manifests/etcd.yaml",
-    }
+    member = {"/var/lib/etcd", f"{ETC}/manifests/etcd.yaml"} if cluster.etcd_members else set()
+    assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here | member
     assert beside(both, worker, both.oracle.join_worker(worker, {}, stored), {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
 
 
-def made_by_init(tree: Tree) -> Tree:
+def of_all_masters(cluster: Cluster, tree: Tree) -> Tree:
     """What masters share, with its directories, as the first one has it."""
-    names = {f"{PKI}/{name}" for name in objects.SHARED} | {ETC, PKI, f"{PKI}/etcd"}
+    names = {*shared.transferred(cluster).values(), ETC, PKI, f"{PKI}/etcd"}
     return {path: entry for path, entry in tree.items() if path in names}
 
 
@@ -116,10 +124,12 @@ def beside(both: Living, node: Node, phases: Made, given: Tree) -> set[str]:
     return whole.keys() - alone.keys()
 
 
-def test_a_joined_member_knows_the_others(both: Living) -> None:
+@pytest.mark.parametrize("arguments", STACKED)
+def test_a_joined_member_knows_the_others(arguments: tuple[str, ...]) -> None:
     """The manifest of etcd on the second master names both members, in an order by lot, and an existing cluster."""
+    both = living(*arguments)
     first, second = both.cluster.control_planes
-    members = {f"{node.name}=https://{node.address}:2380" for node in (first, second)}
+    members = {f"{node.name}={Endpoint(node.address, 2380).url}" for node in (first, second)}
     for side in (both.ours, both.kubeadm):
         text = side.files[second.name].tree[f"{ETC}/manifests/etcd.yaml"].content.decode()
 
@@ -128,6 +138,19 @@ def test_a_joined_member_knows_the_others(both: Living) -> None:
         assert named
         assert set(named[1].split(",")) == members
         assert "--initial-cluster-state=existing\n" in text
+
+
+def test_an_external_etcd_is_brought_to_no_master_but_the_first() -> None:
+    """The second master gets its files out of kubeadm-certs, and nobody makes a member or a file for one."""
+    both = living(*EXTERNAL.values[0])
+    for side in (both.ours, both.kubeadm):
+        first, second, _ = (side.files[node.name].tree for node in both.cluster.kubernetes_nodes)
+        sealed = described(side.stored[INIT_MOMENT])[ITEM]
+
+        for path in both.cluster.etcd.files:
+            assert first[path].content == second[path].content
+            assert f"content of {path}" in sealed.values()
+        assert not [path for path in first.keys() | second.keys() if "etcd" in path and path not in OF_OTHERS]
 
 
 def test_only_tokens_go_at_the_end(both: Living) -> None:

@@ -3,6 +3,8 @@
 import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from hardway.model import Cluster, EtcdExternal
 from hardway.parity.certificates import now
@@ -50,7 +52,8 @@ def downloaded(cluster: Cluster, contents: Mapping[str, bytes]) -> Tree:
 def foreign(cluster: Cluster) -> dict[str, bytes]:
     """The files of an external etcd, made up: kubeadm wants them to be there, and puts nothing of them into its own.
 
-    Where etcd trusts one of the cluster's own CAs, that one is made like any other.
+    The members at addresses can serve with the clients' certificate. Where etcd trusts one of the cluster's own CAs, that
+    one is made like any other.
     """
     etcd = cluster.etcd
     if not isinstance(etcd, EtcdExternal) or not etcd.files:
@@ -62,8 +65,9 @@ def foreign(cluster: Cluster) -> dict[str, bytes]:
         certificate="client.crt",
         key="client.key",
         common_name="kube-apiserver",
-        usages=(Usage.CLIENT,),
+        usages=(Usage.SERVER, Usage.CLIENT),
         dns_names=(),
+        ip_addresses=tuple(filter(_is_address, (urlsplit(url).hostname or "" for url in etcd.endpoints))),
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         days=365,
@@ -81,3 +85,11 @@ def foreign(cluster: Cluster) -> dict[str, bytes]:
             # One file may be several of them.
             found[path] = found.get(path, b"") + made[source]
     return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardway.model import Cluster, Endpoint
+from hardway.model import Cluster, Endpoint, EtcdExternal
 from hardway.parity.certificates import Surroundings
 from hardway.parity.stored.machines import Living
 from hardway.steps.shell import quote, words
@@ -29,16 +29,14 @@ class Stored:
 
 def dump(master: Living, cluster: Cluster, around: Surroundings, certificate_key: str) -> Stored:
     """Read it all on the first master."""
-    kubectl, pki = _kubectl(cluster), f"{cluster.paths.pki}/etcd"
+    kubectl = _kubectl(cluster)
     left_out = " ".join(f"-e {name}" for name in TALK)
     text = master.run(
         f'kinds="$({kubectl} api-resources --verbs=list -o name | grep -vx {left_out} | paste -sd,)"\n'
         f'{kubectl} get "$kinds" --all-namespaces -o json\n',
         "read all objects",
     )
-    certificate = f"{pki}/healthcheck-client"
-    asked = f"etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={certificate}.crt --key={certificate}.key"
-    keys = master.run(f"{asked} get / --prefix --keys-only\n", "read the keys of etcd").decode()
+    keys = master.run(f"{_etcdctl(cluster)} get / --prefix --keys-only\n", "read the keys of etcd").decode()
     return Stored(
         tuple(json.loads(text)["items"]), tuple(line for line in keys.splitlines() if line), around, certificate_key
     )
@@ -69,3 +67,17 @@ def _until(master: Living, question: str, what: str) -> None:
 
 def _kubectl(cluster: Cluster) -> str:
     return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/admin.conf')}"
+
+
+def _etcdctl(cluster: Cluster) -> str:
+    etcd, pki = cluster.etcd, f"{cluster.paths.pki}/etcd"
+    if isinstance(etcd, EtcdExternal):
+        urls, files = etcd.endpoints, etcd.files
+    else:
+        client = f"{pki}/healthcheck-client"
+        urls, files = (
+            (Endpoint(cluster.first_control_plane.address, 2379).url,),
+            (f"{pki}/ca.crt", f"{client}.crt", f"{client}.key"),
+        )
+    flags = [f"--{name}={path}" for name, path in zip(("cacert", "cert", "key"), files, strict=True)]
+    return words(["etcdctl", f"--endpoints={','.join(urls)}", *flags])

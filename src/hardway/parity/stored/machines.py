@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 from threading import Timer
@@ -22,8 +23,8 @@ from hardway.renderers.sandbox import ALONE, ENVIRONMENT, LIMIT, ROOT, Machine
 from hardway.steps.shell import body, for_each, quote
 
 BRIDGE = "br0"
-PREFIX = 24
-"""Length of the network's prefix: addresses of its machines differ in the last number only."""
+PREFIX = {4: 24, 6: 120}
+"""Length of the network's prefix by IP version: addresses of its machines differ in the last byte only."""
 
 _NETWORK = f"""\
 set -eu
@@ -114,8 +115,11 @@ class Network:
         self._ip("link", "set", port, "master", BRIDGE, "up")
         made = Living(on.hostname, work, process)
         # Who looks for the machine's address looks for the way out.
-        own = f"ip addr add {address}/{PREFIX} dev eth0\nip link set eth0 up\nip route add default dev eth0\n"
-        made.run(f"ip link set lo up\n{own}", "network")
+        version = ip_address(address).version
+        # Nobody else can have the address: no wait until that is known (RFC 4862, duplicate address detection).
+        at_once = " nodad" if version == 6 else ""
+        own = f"ip addr add {address}/{PREFIX[version]} dev eth0{at_once}\nip link set eth0 up\n"
+        made.run(f"ip link set lo up\n{own}ip -{version} route add default dev eth0\n", "network")
         return made
 
     def _ip(self, *argv: str) -> None:

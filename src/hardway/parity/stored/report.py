@@ -10,9 +10,11 @@ from hardway.parity.documents import Documents
 from hardway.parity.made import chapters_of_paths
 from hardway.parity.normalise import describe
 from hardway.parity.report import CLUSTER, ParityReport, Row, folders_of, rows_of
+from hardway.parity.shared import foreign
 from hardway.parity.stored.sides import INIT_MOMENT, JOIN_MOMENT, Side, by_chapters, by_kubeadm
 from hardway.parity.stored.words import described
 from hardway.parity.values import Fields
+from hardway.renderers.files import file
 
 KUBELET = "kubelet"
 """Stands for the chapter of a file that no chapter writes by itself."""
@@ -23,9 +25,10 @@ def both(cluster: Cluster, given: Documents, programs: Mapping[str, Path]) -> tu
 
     The cluster has no balancer: its endpoint is a name that leads to the first master, and its port is the API server's.
     """
+    outside = {path: file(content, 0o600) for path, content in foreign(cluster).items()}
     with ThreadPoolExecutor(2) as pool:
-        theirs = pool.submit(by_kubeadm, cluster, given, programs)
-        ours = pool.submit(by_chapters, cluster, {n: path for n, path in programs.items() if n != "kubeadm"})
+        theirs = pool.submit(by_kubeadm, cluster, given, programs, outside)
+        ours = pool.submit(by_chapters, cluster, {n: path for n, path in programs.items() if n != "kubeadm"}, outside)
         return ours.result(), theirs.result()
 
 
@@ -46,7 +49,8 @@ def files_in_words(cluster: Cluster, node: Node, side: Side) -> dict[str, Fields
     """All files of a node; certificates that came from the first master have been made before, and are told by that."""
     made, first = side.files[node.name], side.files[cluster.first_control_plane.name]
     around = replace(made.around, leaves_begin_with_ca=cluster.release.features.leaves_begin_with_ca)
-    found = describe(made.tree, around, {}, folders_of(cluster))
+    given = side.outside if made is first else {}
+    found = describe(made.tree, around, given, folders_of(cluster))
     handed_on = (path for path in found if made is not first and path.endswith(".crt") and path in first.tree)
     for path in handed_on:
         if made.tree[path].content == first.tree[path].content:

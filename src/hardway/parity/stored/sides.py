@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hardway.model import Cluster, Endpoint, Node
+from hardway.model import Cluster, Endpoint, EtcdExternal, Node
 from hardway.parity import documents
 from hardway.parity.certificates import now
 from hardway.parity.documents import Documents
 from hardway.parity.made import new_token
 from hardway.parity.oracle import CONFIG, Made
-from hardway.parity.stored import dump, units
+from hardway.parity.report import folders_of
+from hardway.parity.stored import dump, outside, units
 from hardway.parity.stored.dump import Stored
 from hardway.parity.stored.machines import Living, network
 from hardway.renderers import sandbox, tree
@@ -57,6 +58,8 @@ class Side:
     """Name of a node to its files, those among them that live only while it joins."""
     stored: Mapping[str, Stored]
     """Moment to everything in the cluster."""
+    outside: Tree = field(repr=False)
+    """What the first master was given."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Maker:
     """How one side does it."""
 
     programs: Mapping[str, Path]
+    outside: Tree = field(repr=False)
+    """What the first master is given to reach an external etcd, and that etcd to serve."""
     certificate_key: str = field(repr=False)
     tokens: tuple[str, ...] = field(repr=False)
     init: Callable[[Living], None]
@@ -72,7 +77,7 @@ class Maker:
     finish: Callable[[Living], None] | None = None
 
 
-def by_kubeadm(cluster: Cluster, given: Documents, programs: Mapping[str, Path]) -> Side:
+def by_kubeadm(cluster: Cluster, given: Documents, programs: Mapping[str, Path], files: Tree) -> Side:
     """kubeadm's own commands with these documents. StepFailed with kubeadm's words when one fails."""
     key, token = secrets.token_hex(32), new_token()
 
@@ -88,7 +93,7 @@ def by_kubeadm(cluster: Cluster, given: Documents, programs: Mapping[str, Path])
         discovery = {"bootstrapToken": {**found, "caCertHashes": [pin]}}
         _kubeadm(machine, "join", documents.for_join(given, node, discovery, key))
 
-    return _made(cluster, Maker(programs, key, (token,), init, join))
+    return _made(cluster, Maker(programs, files, key, (token,), init, join))
 
 
 def _kubeadm(machine: Living, command: str, text: str) -> None:
@@ -96,7 +101,7 @@ def _kubeadm(machine: Living, command: str, text: str) -> None:
     machine.run(f"kubeadm {command} --config {CONFIG} --skip-phases preflight\nrm {CONFIG}\n", f"kubeadm {command}")
 
 
-def by_chapters(cluster: Cluster, programs: Mapping[str, Path]) -> Side:
+def by_chapters(cluster: Cluster, programs: Mapping[str, Path], files: Tree) -> Side:
     """Our workflows, stage after stage, with the run inputs that the engine would lay down."""
     key = secrets.token_hex(32)
     tokens = {node.name: new_token() for node in cluster.kubernetes_nodes if node != cluster.first_control_plane}
@@ -113,7 +118,7 @@ def by_chapters(cluster: Cluster, programs: Mapping[str, Path]) -> Side:
     def finish(machine: Living) -> None:
         _stages(cluster, cluster.first_control_plane, machine, FINISH, {})
 
-    return _made(cluster, Maker(programs, key, tuple(tokens.values()), init, join, finish))
+    return _made(cluster, Maker(programs, files, key, tuple(tokens.values()), init, join, finish))
 
 
 def _stages(
@@ -134,8 +139,11 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
     nodes, first = cluster.kubernetes_nodes, cluster.first_control_plane
     begun = now()
     with network() as net:
+        if isinstance(cluster.etcd, EtcdExternal):
+            outside.start(net, cluster.etcd, maker.programs, maker.outside)
         up = {node.name: net.add(_machine(node, maker), node.address, _start(cluster)) for node in nodes}
         master = up[first.name]
+        master.put(maker.outside)
 
         def moment() -> Stored:
             # Whoever signs cluster-info takes his time.
@@ -160,7 +168,7 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
         if maker.finish:
             maker.finish(master)
             stored[END_MOMENT] = dump.dump(master, cluster, stored[JOIN_MOMENT].around, maker.certificate_key)
-    return Side(files, stored)
+    return Side(files, stored, maker.outside)
 
 
 def _machine(node: Node, maker: Maker) -> sandbox.Machine:
@@ -178,9 +186,7 @@ def _start(cluster: Cluster) -> Tree:
 def _tree(cluster: Cluster, machine: Living) -> Tree:
     """What kubeadm and the kubelet have left, and what was there while the node joined."""
     paths, found = cluster.paths, {}
-    for path, entry in machine.tree(
-        paths.kubernetes, paths.kubelet, cluster.stacked_etcd.data_dir, without="member"
-    ).items():
+    for path, entry in machine.tree(*folders_of(cluster), without="member").items():
         if path not in OF_THE_KUBELET:
             content = _undated(entry.content) if entry.kind is Kind.LINK else entry.content
             found[_undated(path.encode()).decode()] = replace(entry, content=content)
