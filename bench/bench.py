@@ -21,7 +21,7 @@ from finish import finish_line  # noqa: E402
 
 from e2e import stock  # noqa: E402
 from e2e.harness import Harness, booted, write_cluster  # noqa: E402
-from hardway.lab.gobuild import ensure_binaries  # noqa: E402
+from hardway.lab.binaries import ensure_binaries  # noqa: E402
 
 MASTERS = frozenset({"master-1", "master-2", "master-3"})
 NODES = MASTERS | {"worker-1"}

@@ -4,7 +4,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from hardway.lab.gobuild import ensure_binaries
+from hardway.lab.binaries import ensure_binaries
 from hardway.lab.sources import Binaries
 from hardway.versions import DEFAULT
 

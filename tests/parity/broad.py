@@ -27,7 +27,7 @@ from sides import example
 
 from hardway.config import InvalidConfiguration, load
 from hardway.errors import StepFailed
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.lab.paths import cache_dir
 from hardway.parity.objects import SHARED
 from hardway.parity.report import ParityReport, compare_cluster

@@ -6,7 +6,7 @@ from functools import cache
 
 from hardway.config.load import loads
 from hardway.features import V1BETA3
-from hardway.lab.gobuild import ensure_programs
+from hardway.lab.binaries import ensure_programs
 from hardway.model import Cluster
 from hardway.parity import documents
 from hardway.parity.documents import Documents

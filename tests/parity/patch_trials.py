@@ -10,7 +10,7 @@ from typing import Any
 
 from hardway.chapters import control_plane, etcd, kubelet_start
 from hardway.config import InvalidConfiguration, loads
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.model import Cluster
 from hardway.parity import documents
 from hardway.parity.oracle import CONFIG

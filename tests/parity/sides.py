@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from hardway.config import load
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.model import Cluster
 from hardway.parity import made
 from hardway.parity.made import Requests

@@ -14,7 +14,7 @@ from sides import EXAMPLES, example, report
 
 from hardway.config import load
 from hardway.features import V1BETA3
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.model.images import images
 from hardway.parity import documents
 from hardway.parity.declared import unused

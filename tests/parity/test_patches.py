@@ -11,7 +11,7 @@ from patch_trials import STRICTER, Trial, differences, kubeadms, one_file, ours
 from patches_of_users import FILES, USUAL
 
 from hardway.kinds import pods
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.parity.report import compare_cluster
 from hardway.patches.names import KINDS, parse
 from hardway.versions import DEFAULT, RELEASES, release

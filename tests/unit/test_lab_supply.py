@@ -17,9 +17,10 @@ import pytest
 
 from hardway import versions
 from hardway.errors import LabError
-from hardway.lab import gobuild
+from hardway.lab import binaries as supply
 from hardway.lab.apt import write_index
-from hardway.lab.gobuild import ensure_binaries, from_release, staging_modules
+from hardway.lab.binaries import ensure_binaries, from_release
+from hardway.lab.gobuild import staging_modules
 from hardway.lab.images import clone_containerd, cluster_images, containerd_config
 from hardway.lab.mirror import SITES, MirrorServer, build_mirror_tree
 from hardway.lab.oci import NET_BIND_SERVICE, Entry, Image, write_archive
@@ -142,7 +143,7 @@ def test_release_files_come_back_from_the_mirror(
         target.parent.mkdir(parents=True)
         target.write_bytes(source.read_bytes())
 
-    monkeypatch.setattr(gobuild, "_compile_pause", compile_pause)
+    monkeypatch.setattr(supply, "compile_pause", compile_pause)
     fetched = from_release(RELEASE, silent, fetch)
     for name in NAMES:
         if name != "pause":

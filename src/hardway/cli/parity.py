@@ -10,7 +10,7 @@ from hardway.cli import outputs, ui
 from hardway.cli.audit import audit
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
 from hardway.errors import UsageError
-from hardway.lab.gobuild import ensure_kubernetes
+from hardway.lab.binaries import ensure_kubernetes
 from hardway.parity.compare import Difference
 from hardway.parity.report import ParityReport, Row, compare_cluster
 

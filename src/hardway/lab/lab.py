@@ -14,8 +14,8 @@ from pathlib import Path
 from hardway.errors import LabError
 from hardway.lab import cgroups, dns, mounts, network, ssh
 from hardway.lab.apt import PACKAGES
+from hardway.lab.binaries import ensure_binaries
 from hardway.lab.command import run
-from hardway.lab.gobuild import ensure_binaries
 from hardway.lab.images import clone_containerd, ensure_containerd_template
 from hardway.lab.limits import raise_limits, restore_limits
 from hardway.lab.machine import Machine

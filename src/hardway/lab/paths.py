@@ -65,3 +65,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:
         shutil.copy2(source, target)
+
+
+def half(target: Path) -> Path:
+    """Where the file grows. Of this process alone: a compiler orphaned by a kill may still be writing the last one's."""
+    return target.with_name(f".{target.name}.{os.getpid()}.new")

@@ -1,6 +1,6 @@
 """What the lab runs and where each binary comes from: a release file, or a Go module.
 
-One table each, as data: `release_files` is read by the downloader (`gobuild`) and by the mirror, so that the mirror
+One table each, as data: `release_files` is read by the downloader (`fetch`) and by the mirror, so that the mirror
 serves exactly what a download expects. Layout of the sites: article chapter 8.
 """
 
