@@ -50,7 +50,8 @@ nodes:
   - {name: master-1, address: 10.0.0.11, roles: [control-plane], facts: {resolved: true, caDirectories: [
       /etc/pki, /etc/ca-certificates, /usr/share/ca-certificates, /etc/pki/ca-trust, /etc/pki/tls/certs]}}
   - {name: master-2, address: 10.0.0.12, roles: [control-plane]}
-  - {name: worker-1, address: 10.0.0.21, roles: [worker], facts: {resolved: true}}
+  - {name: worker-1, address: 10.0.0.21, roles: [worker], facts: {resolved: true}, taints: [
+      {key: dedicated, value: batch, effect: NoSchedule}]}
 """
 V1BETA3_DOCUMENTS = """\
 apiVersion: kubeadm.k8s.io/v1beta3
@@ -66,7 +67,7 @@ nodeRegistration:
 ---
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: JoinConfiguration
-nodeRegistration: {kubeletExtraArgs: {v: "3"}}
+nodeRegistration: {kubeletExtraArgs: {v: "3", max-pods: "60"}}
 ---
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration

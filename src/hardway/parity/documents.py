@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from hardway.features import V1BETA3
+from hardway.features import V1BETA3, V1BETA4, Features
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
 
@@ -40,7 +40,7 @@ def for_join(documents: Documents, node: Node, discovery: Mapping[str, Any], cer
     return dump_all([made])
 
 
-def as_joined(documents: Documents, node: Node) -> str:
+def as_joined(documents: Documents, node: Node, features: Features) -> str:
     """The same for a node that joins, said as an InitConfiguration.
 
     kubeadm makes a joining master's certificates, kubeconfigs and manifests from one, filled with what
@@ -57,11 +57,11 @@ def as_joined(documents: Documents, node: Node) -> str:
     }
     init = _init(documents, node, source)
     if not node.is_control_plane:
-        _flag_of_taints(init)
+        _flag_of_taints(init, features)
     return dump_all([init, *others])
 
 
-def _flag_of_taints(init: dict[str, Any]) -> None:
+def _flag_of_taints(init: dict[str, Any], features: Features) -> None:
     """Only `join` gives a worker's taints to its kubelet as a flag (`app/phases/kubelet/flags.go`, registerTaintsUsingFlags).
 
     Taint.ToString is KEY=VALUE:EFFECT, without `=` where there is no value; the user's own flag is stronger.
@@ -69,12 +69,15 @@ def _flag_of_taints(init: dict[str, Any]) -> None:
     registration = init["nodeRegistration"]
     name, text = "register-with-taints", ",".join(_taint_text(taint) for taint in registration.get("taints") or ())
     args = registration.get("kubeletExtraArgs") or []
-    if not text or name in (args if isinstance(args, dict) else [arg["name"] for arg in args]):
+    listed = [{"name": key, "value": args[key]} for key in sorted(args)] if isinstance(args, dict) else args
+    if not text or name in [arg["name"] for arg in listed]:
         return
-    if init["apiVersion"] == V1BETA3:
-        registration["kubeletExtraArgs"] = {name: text, **dict(args)}
+    if V1BETA4 in features.config_apis:
+        # The flag is kubeadm's own and stands before the user's, which a map cannot say.
+        init["apiVersion"] = V1BETA4
+        registration["kubeletExtraArgs"] = [{"name": name, "value": text}, *listed]
     else:
-        registration["kubeletExtraArgs"] = [{"name": name, "value": text}, *args]
+        registration["kubeletExtraArgs"] = {name: text, **dict(args)}
 
 
 def _taint_text(taint: dict[str, Any]) -> str:

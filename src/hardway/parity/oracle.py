@@ -125,12 +125,13 @@ class Oracle:
 
     def join_control_plane(self, node: Node, start: Tree, stored: Documents) -> Made:
         """A joining master's files; `start` are the CAs that it would have downloaded, `stored` what `init` has stored."""
-        text = documents.as_joined(stored, node)
+        text = documents.as_joined(stored, node, self.cluster.release.features)
         return self._phases(node, text, (*JOIN_PHASES, KUBELET_PHASE), start)
 
     def join_worker(self, node: Node, start: Tree, stored: Documents) -> Made:
         """A worker's kubelet files; the CA is not among them, because `init` takes one without a key for external."""
-        return self._phases(node, documents.as_joined(stored, node), (KUBELET_PHASE,), start)
+        text = documents.as_joined(stored, node, self.cluster.release.features)
+        return self._phases(node, text, (KUBELET_PHASE,), start)
 
     def actions(self) -> tuple[tuple[Action, ...], Made]:
         """What `kubeadm init` would do to the API, with --upload-certs where masters join, and the dry run's certificates.
