@@ -26,7 +26,6 @@ from hypothesis import given as drawn
 from sides import example
 
 from hardway.config import InvalidConfiguration, load
-from hardway.errors import StepFailed
 from hardway.lab.binaries import ensure_kubernetes
 from hardway.lab.paths import cache_dir
 from hardway.parity.objects import SHARED
@@ -101,6 +100,7 @@ def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
         deadline=None,
         database=None,
         derandomize=False,
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         # No examples of earlier runs: a seed is the same everywhere.
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
@@ -110,8 +110,11 @@ def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
     def compared(given: Configuration) -> None:
         try:
             report = beside_kubeadm(given, version, fresh=fresh)
-        except StepFailed as refused:
-            raise AssertionError(f"one side does not get through:\n{refused}\n\n{given}") from refused
+        except AssertionError:
+            raise
+        except Exception as failed:
+            # A mistake of our own program is a finding like any other.
+            raise AssertionError(f"one side does not get through:\n{failed or failed!r}\n\n{given}") from failed
         if report is None:
             counted["refused"] += 1
             return

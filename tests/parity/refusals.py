@@ -18,6 +18,7 @@ KEPT = {
     r"pods \S+ overlap services \S+": "the cluster would come up, and some Services would lead nowhere",
     r"phase `[^`]+` cannot be left out here": "kubeadm looks at skipPhases only when it runs",
     r"`tcp://[^`]+` is not a unix:// socket": "kubeadm takes it for a path, and nobody listens at unix://tcp://...",
+    r"must be one of Always, IfNotPresent, Never": "kubeadm v1.29 says so only when it pulls",
     r"`all` stands for the others, too": "kubeadm says so only when it runs",
     r"`0s` is not a duration of a second or more": "kubeadm makes certificates that end when they begin",
     r"a second token with the id [a-z0-9]{6}": "kubeadm keeps the last one, and whoever holds another cannot join",

@@ -108,6 +108,7 @@ kubernetesVersion: VERSION
 clusterName: minors
 controlPlaneEndpoint: api.example.com:8443
 encryptionAlgorithm: ALGORITHM
+certificatesDir: /etc/kubernetes/pki/
 certificateValidityPeriod: 2160h30m
 caCertificateValidityPeriod: 43800h
 networking: {podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}

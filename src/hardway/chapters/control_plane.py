@@ -223,7 +223,7 @@ def manifests_directory(cluster: Cluster) -> Directory:
 
 
 def _certificate_volumes(cluster: Cluster, node: Node) -> Iterator[HostVolume]:
-    yield host_volume("k8s-certs", cluster.paths.pki)
+    yield host_volume("k8s-certs", cluster.paths.pki_mounted)
     yield host_volume("ca-certs", "/etc/ssl/certs")
     for path in cluster.release.features.ca_directories:
         if path in node.facts.ca_directories or external_etcd.lies_below(cluster, path):

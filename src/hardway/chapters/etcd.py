@@ -75,7 +75,7 @@ def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
         flags(features, defaults, cluster.stacked_etcd.extra_args),
         [
             host_volume("etcd-data", cluster.stacked_etcd.data_dir, read_only=False),
-            host_volume("etcd-certs", certs, read_only=False),
+            host_volume("etcd-certs", f"{cluster.paths.pki_mounted}/etcd", read_only=False),
         ],
         probe,
         _ready_probes(probe, node) if features.etcd_readyz else _health_probes(probe, node),

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from hardway.chapters.static_pods import host_volume
+from hardway.gotypes.paths import clean
 from hardway.model import Cluster, EtcdExternal, EtcdLocal, HostVolume, Node, argument
 from hardway.steps import Check, Severity
 from hardway.steps.shell import for_each, quote, words
@@ -48,7 +49,7 @@ def directories(etcd: EtcdExternal, pki: str, ca_directories: Iterable[str]) -> 
     there = (*ca_directories, SYSTEM_CAS, pki)
     found: list[str] = []
     for path in etcd.files:
-        folder = "/" + posixpath.normpath(posixpath.dirname(path)).lstrip("/")
+        folder = clean(posixpath.dirname(path))
         if folder.startswith(there):
             continue
         covered = any(folder.startswith(other) and not other.startswith(folder) for other in found)
@@ -62,7 +63,7 @@ def volumes(cluster: Cluster) -> Iterator[HostVolume]:
     """The directories as volumes of kube-apiserver; those of a stacked etcd are mounted anyway."""
     if isinstance(cluster.etcd, EtcdLocal):
         return
-    found = directories(cluster.etcd, cluster.paths.pki, cluster.release.features.ca_directories)
+    found = directories(cluster.etcd, cluster.paths.pki_mounted, cluster.release.features.ca_directories)
     for number, folder in enumerate(found):
         yield host_volume(f"etcd-certs-{number}", folder)
 

@@ -13,6 +13,7 @@ from hardway.config.nodes import nodes, pod_network
 from hardway.config.sources import Sources
 from hardway.features import Features
 from hardway.gotypes.durations import seconds
+from hardway.gotypes.paths import clean
 from hardway.model import (
     Args,
     Balancer,
@@ -53,6 +54,7 @@ def derive(sources: Sources) -> Cluster:
         config.networking.dns_domain,
     )
     members = nodes(sources)
+    paths = Paths(pki=clean(config.certificates_dir), pki_given=config.certificates_dir)
     master = next(node for node in members if node.is_control_plane)
     proxy = kube_proxy.stored(sources.given("KubeProxyConfiguration"), networking, master.address, release.features)
     return Cluster(
@@ -62,7 +64,7 @@ def derive(sources: Sources) -> Cluster:
         endpoint=endpoint,
         nodes=members,
         networking=networking,
-        paths=Paths(pki=config.certificates_dir),
+        paths=paths,
         image_repository=config.image_repository,
         coredns_image=_coredns(config, release),
         pause_image=f"{config.image_repository}/pause:{release.pause_image_tag}",
@@ -87,9 +89,7 @@ def derive(sources: Sources) -> Cluster:
             )
         ),
         kubelet_configuration=freeze_document(
-            kubelet.stored(
-                sources.given("KubeletConfiguration"), networking, config.certificates_dir, release.features
-            )
+            kubelet.stored(sources.given("KubeletConfiguration"), networking, paths.pki, release.features)
         ),
         kubelet_configuration_given="KubeletConfiguration" in sources.documents,
         kube_proxy_configuration=freeze_document(proxy),

@@ -52,9 +52,16 @@ class Paths:
 
     kubernetes: str = "/etc/kubernetes"
     pki: str = "/etc/kubernetes/pki"
-    """certificatesDir."""
+    """certificatesDir, in its shortest form."""
     manifests: str = "/etc/kubernetes/manifests"
     kubelet: str = "/var/lib/kubelet"
+    pki_given: str = ""
+    """certificatesDir where it is written in a longer form, such as with a slash at its end."""
+
+    @property
+    def pki_mounted(self) -> str:
+        """What kubeadm mounts: it shortens paths of files, and not those of volumes."""
+        return self.pki_given or self.pki
 
 
 @dataclass(frozen=True)
