@@ -20,7 +20,10 @@ KEPT = {
     r"`tcp://[^`]+` is not a unix:// socket": "kubeadm takes it for a path, and nobody listens at unix://tcp://...",
     r"must be one of Always, IfNotPresent, Never": "kubeadm v1.29 says so only when it pulls",
     r"`all` stands for the others, too": "kubeadm says so only when it runs",
-    r"`0s` is not a duration of a second or more": "kubeadm makes certificates that end when they begin",
+    r"`\S+` is not a duration of a second or more": "kubeadm makes certificates that end when they begin, or before",
+    r"`effect` is missing|must be one of NoSchedule, PreferNoSchedule, NoExecute, not `\w+`": (
+        "kubeadm hands any taint to the API, which refuses the Node"
+    ),
     r"a second token with the id [a-z0-9]{6}": "kubeadm keeps the last one, and whoever holds another cannot join",
     r"`(hostPath|mountPath)` is missing": "kubeadm writes a static pod that the kubelet then refuses",
     r"`[^`]*` is not the URL of an etcd": "kubeadm parses it, and gives an API server what its client of etcd cannot dial",

@@ -105,6 +105,7 @@ REFUSED = {
     "a repository in capitals": "CLUSTER imageRepository: registry.example.com/K8S",
     "not a repository": "CLUSTER dns: {imageRepository: 'https://registry.example.com'}",
     "not a duration": "CLUSTER apiServer: {timeoutForControlPlane: 4 minutes}",
+    "an empty duration": "CLUSTER apiServer: {timeoutForControlPlane: ''}",
     "an old API": "KUBELET ---\napiVersion: kubeadm.k8s.io/v1beta2\nkind: JoinConfiguration",
     "a document twice": "PROXY ---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration",
     "a port out of range": "ENDPOINT , bindPort: 65536",

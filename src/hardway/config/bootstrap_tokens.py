@@ -34,9 +34,9 @@ def problems(about: SourceDocument, listed: list[api.BootstrapToken]) -> Iterato
                     "the last one would replace the others",
                 )
             ids.add(identifier)
-        if given.get("ttl") == "" or nanoseconds(token.ttl) is None:
+        if nanoseconds(token.ttl) is None:
             yield about.problem(
-                (*here, "ttl"), f"`{given['ttl']}` is not a duration", "for example 2h0m0s; 0s never ends"
+                (*here, "ttl"), f"`{token.ttl}` is not a duration", "for example 2h0m0s; 0s never ends"
             )
         if given.get("expires") is not None:
             yield about.problem(

@@ -3,7 +3,7 @@
 They have the fields of both API versions; `config.api_versions` tells those of the wrong one.
 """
 
-from typing import Any
+from typing import Any, NewType
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -26,6 +26,10 @@ class Strict(BaseModel):
             return value
         texts = {field.alias for field in cls.model_fields.values() if field.annotation is str}
         return {key: item for key, item in value.items() if item is not None and (item != "" or key not in texts)}
+
+
+Duration = NewType("Duration", str)
+"""A metav1.Duration: an empty text is a mistake, where of other texts it is the default."""
 
 
 class TypeMeta(Strict):
@@ -83,7 +87,7 @@ class ApiServer(ControlPlaneComponent):
     """apiServer."""
 
     cert_sans: list[str] = Field(default_factory=list, alias="certSANs")
-    timeout_for_control_plane: str = "4m0s"
+    timeout_for_control_plane: Duration = Duration("4m0s")
 
 
 class LocalEtcd(ImageMeta):
@@ -146,8 +150,8 @@ class ClusterConfiguration(TypeMeta):
     image_repository: str = "registry.k8s.io"
     feature_gates: dict[str, bool] = Field(default_factory=dict)
     encryption_algorithm: str = "RSA-2048"
-    certificate_validity_period: str = "8760h0m0s"
-    ca_certificate_validity_period: str = "87600h0m0s"
+    certificate_validity_period: Duration = Duration("8760h0m0s")
+    ca_certificate_validity_period: Duration = Duration("87600h0m0s")
 
 
 class Taint(Strict):
@@ -173,13 +177,13 @@ class NodeRegistration(Strict):
 class Timeouts(Strict):
     """timeouts. The first is that of startup probes; the others are kubeadm's own patience, here each step has its own."""
 
-    control_plane_component_health_check: str = "4m0s"
-    kubelet_health_check: str = "4m0s"
-    kubernetes_api_call: str = Field(default="1m0s", alias="kubernetesAPICall")
-    etcd_api_call: str = Field(default="2m0s", alias="etcdAPICall")
-    tls_bootstrap: str = Field(default="5m0s", alias="tlsBootstrap")
-    discovery: str = "5m0s"
-    upgrade_manifests: str = "5m0s"
+    control_plane_component_health_check: Duration = Duration("4m0s")
+    kubelet_health_check: Duration = Duration("4m0s")
+    kubernetes_api_call: Duration = Field(default=Duration("1m0s"), alias="kubernetesAPICall")
+    etcd_api_call: Duration = Field(default=Duration("2m0s"), alias="etcdAPICall")
+    tls_bootstrap: Duration = Field(default=Duration("5m0s"), alias="tlsBootstrap")
+    discovery: Duration = Duration("5m0s")
+    upgrade_manifests: Duration = Duration("5m0s")
 
 
 class ApiEndpoint(Strict):
@@ -200,7 +204,7 @@ class BootstrapToken(Strict):
     token: str = Field(default="", repr=False)
     """Empty: a random one."""
     description: str = ""
-    ttl: str = "24h0m0s"
+    ttl: Duration = Duration("24h0m0s")
     expires: str = ""
     usages: list[str] = Field(default_factory=list)
     groups: list[str] = Field(default_factory=list)
