@@ -87,6 +87,18 @@ def mend(it: Harness, findings: list[dict[str, Any]]) -> None:
             it.lab.exec("master-1" if node == "cluster" else node, cure)
 
 
+def becomes_clean(it: Harness, file: Path) -> None:
+    """Wait for an audit without findings; the last ones are told when there is none."""
+
+    def is_clean() -> bool:
+        code, found = audited(it, file)
+        if found:
+            raise ValueError("; ".join(f"{f['node']}: {f['item']}: {f['field']}: {f['found']}" for f in found))
+        return code == 0
+
+    eventually(is_clean, 150, "a clean audit")
+
+
 @pytest.mark.parametrize("whose", ["ours", "anybody's"])
 def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_path: Path, whose: str) -> None:
     """A clean cluster has no findings; seven things spoilt by hand are seven findings; their cures leave none.
@@ -97,19 +109,19 @@ def test_what_was_spoilt_is_found_and_its_cures_mend_it(cluster: Harness, tmp_pa
     if whose != "ours":
         cluster.put(real_kubeadm(), "master-3")
     cluster.settle()
-    before = audited(cluster, file)
+    # Components that the cures of another test have restarted may not be ready yet, which is a finding.
+    becomes_clean(cluster, file)
     spoil(cluster)
     try:
         code, found = audited(cluster, file)
     finally:
         mend(cluster, found)
-    eventually(lambda: audited(cluster, file) == (0, []), 150, "a clean audit")
+    becomes_clean(cluster, file)
     # An API server that was mended starts anew; who comes next finds all of them at work.
     listening = ("check", "--only", "ports")
     eventually(lambda: cluster.hardway(*listening, check=False).returncode == 0, 120, "all ports to be served")
     places = {(f["severity"], f["node"].split(".")[0], f["item"], f["field"].rpartition(".")[2]) for f in found}
 
-    assert before == (0, [])
     assert code == 1
     assert {place for place in places if not place[2].startswith("Pod ")} == {
         ("error", "master-2", "/etc/kubernetes/admin.conf", "mode"),
