@@ -114,7 +114,9 @@ def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
             raise
         except Exception as failed:
             # A mistake of our own program is a finding like any other.
-            raise AssertionError(f"one side does not get through:\n{failed or failed!r}\n\n{given}") from failed
+            raise AssertionError(
+                f"one side does not get through:\n{type(failed).__name__}: {failed}\n\n{given}"
+            ) from failed
         if report is None:
             counted["refused"] += 1
             return

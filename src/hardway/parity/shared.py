@@ -3,14 +3,13 @@
 import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from hardway.model import Cluster, EtcdExternal
 from hardway.parity.certificates import now
 from hardway.parity.objects import SHARED
 from hardway.pki import sign
-from hardway.pki.catalog import CertSpec, Usage
+from hardway.pki.catalog import CertSpec, Usage, address
 from hardway.renderers.files import Entry, Kind, Tree, file
 
 _PRIVATE = b"PRIVATE KEY-----"
@@ -67,7 +66,7 @@ def foreign(cluster: Cluster) -> dict[str, bytes]:
         common_name="kube-apiserver",
         usages=(Usage.SERVER, Usage.CLIENT),
         dns_names=(),
-        ip_addresses=tuple(filter(_is_address, (urlsplit(url).hostname or "" for url in etcd.endpoints))),
+        ip_addresses=tuple(filter(None, (address(urlsplit(url).hostname or "") for url in etcd.endpoints))),
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         days=365,
@@ -85,11 +84,3 @@ def foreign(cluster: Cluster) -> dict[str, bytes]:
             # One file may be several of them.
             found[path] = found.get(path, b"") + made[source]
     return found
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
