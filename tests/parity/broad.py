@@ -23,15 +23,14 @@ import refusals
 from configurations import Configuration, clusters
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import given as drawn
+from minors import EVERY, kubeadm
 from sides import example
 
 from hardway.config import InvalidConfiguration, load
-from hardway.lab.binaries import ensure_kubernetes
 from hardway.lab.paths import cache_dir
 from hardway.parity.objects import SHARED
-from hardway.parity.report import ParityReport, compare_cluster
+from hardway.parity.report import ParityReport, compare_file
 from hardway.pki import catalog, sign
-from hardway.versions import RELEASES
 
 PIECE = 25
 """Configurations of one seed."""
@@ -39,7 +38,6 @@ FRESH = 10
 """Each of so many pieces makes keys and CAs of its own for each configuration; the others share them."""
 SPOILT = 4
 """Each of so many pieces has a value in each configuration that hardly belongs there: kubeadm must not be alone in refusing it."""
-VERSIONS = tuple(release.kubernetes for release in RELEASES)
 
 
 @cache
@@ -50,11 +48,6 @@ def authorities() -> dict[str, bytes]:
     files = sign.certificates(catalog.authorities(cluster), {}, yesterday)
     files |= sign.key_pair(catalog.service_account_key(cluster), files)
     return {name: files[f"{cluster.paths.pki}/{name}"] for name in SHARED}
-
-
-def kubeadm(version: str) -> Path:
-    """The real one; it is built where the cache has none."""
-    return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
 
 
 def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -> ParityReport | None:
@@ -74,7 +67,7 @@ def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -
             stricter = refusals.only_kubeadm_takes(kubeadm(version), given.text, refused.problems)
             assert not stricter, f"kubeadm takes what hardway refuses: {stricter}\n\n{given}"
             return None
-        return compare_cluster(path, kubeadm(version), None if fresh else authorities())
+        return compare_file(path, kubeadm(version), None if fresh else authorities())
 
 
 def told(report: ParityReport) -> str:
@@ -84,14 +77,14 @@ def told(report: ParityReport) -> str:
 
 def version_of(number: int) -> str:
     """The minors take turns."""
-    return VERSIONS[number % len(VERSIONS)]
+    return EVERY[number % len(EVERY)]
 
 
 def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
     """Compare the configurations of one seed: what was counted, and the smallest that differs."""
     counted: Counter[str] = Counter()
     version = version_of(number)
-    turn = number // len(VERSIONS)
+    turn = number // len(EVERY)
     fresh, spoilt = turn % FRESH == 0, turn % SPOILT == SPOILT - 1
 
     @seed(number)
@@ -138,7 +131,13 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
 
 
-STRATEGIES = ("configurations.py", "settings_of_users.py", "patches_of_users.py", "refusals.py")
+STRATEGIES = (
+    "configurations.py",
+    "settings_of_users.py",
+    "patches_of_users.py",
+    "random_documents.py",
+    "refusals.py",
+)
 
 
 def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int, *, shrink: bool) -> list[str]:
@@ -189,7 +188,7 @@ def main() -> None:
         done = json.loads(notes.read_text())
     differing = run(asked.count, done, notes, asked.jobs, shrink=not asked.as_found)
     sys.stdout.write("kubeadm   compared   fields   refused by hardway\n")
-    for version in (*VERSIONS, ""):
+    for version in (*EVERY, ""):
         row = total(done, version)
         sys.stdout.write(f"{version or 'all':9} {row['compared']:8} {row['fields']:8} {row['refused']:8}\n")
     sys.stdout.write(f"{len(differing)} seeds differ\n")

@@ -1,9 +1,8 @@
 """The README's table: how much of each chapter was compared with kubeadm, and what differs."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 
-from hardway.parity.declared import declaration
-from hardway.parity.report import ParityReport, Row
+from hardway.parity.report import ParityReport
 from hardway.workflows.apply import APPLY
 
 HEAD = (
@@ -21,17 +20,15 @@ def table(report: ParityReport) -> list[str]:
             chapter.name,
             ", ".join(map(str, chapter.article)),
             f"`{chapter.init_phase}`" * bool(chapter.init_phase),
-            rows,
+            replace(report, rows=tuple(rows)),
         )
         for chapter, rows in made.items()
         if rows
     ]
-    return [*HEAD, *lines, _line("all", "", "", report.rows)]
+    return [*HEAD, *lines, _line("all", "", "", report)]
 
 
-def _line(chapter: str, article: str, phase: str, rows: Iterable[Row]) -> str:
-    listed = list(rows)
-    differences = [difference for row in listed for difference in row.differences]
-    kept = sum(declaration(difference) is not None for difference in differences)
-    numbers = (len(listed), sum(row.fields for row in listed), len(differences) - kept, kept)
+def _line(chapter: str, article: str, phase: str, part: ParityReport) -> str:
+    fields = sum(row.fields for row in part.rows)
+    numbers = (len(part.rows), fields, len(part.undeclared), len(part.declared))
     return f"| {' | '.join((chapter, article, phase, *map(str, numbers)))} |"

@@ -9,8 +9,11 @@ import settings_of_users as settings
 import yaml
 from hypothesis import strategies as st
 from patches_of_users import DIRECTORIES
+from random_documents import document
 
+from hardway.config import kube_proxy
 from hardway.features import V1BETA3, V1BETA4
+from hardway.kinds import kubelet
 from hardway.versions import release
 
 Strategy = st.SearchStrategy[Any]
@@ -30,25 +33,31 @@ class Configuration:
 
 def flags(api: str, known: dict[str, st.SearchStrategy[str]]) -> Strategy:
     """Some of these flags in any order: a map, or from v1beta4 on a list in which one may stand twice."""
-    some = st.permutations(sorted(known)).flatmap(
-        lambda order: st.integers(0, 4).flatmap(
-            lambda count: st.tuples(*(st.tuples(st.just(name), known[name]) for name in order[:count]))
-        )
-    )
+    orders = st.tuples(st.permutations(sorted(known)), st.integers(0, 4), st.integers(0, 5))
+
+    def chosen(drawn: tuple[list[str], int, int]) -> Strategy:
+        order, count, dice = drawn
+        twice = order[: api != V1BETA3 and count > 0 and dice == 0]
+        return st.tuples(*(st.tuples(st.just(name), known[name]) for name in (*order[:count], *twice)))
+
+    some = orders.flatmap(chosen)
     if api == V1BETA3:
         return some.map(dict)
-    twice = st.integers(0, 5).map(lambda dice: dice == 0)
-    return st.tuples(some, twice).map(
-        lambda drawn: [{"name": name, "value": value} for name, value in (*drawn[0], *drawn[0][: drawn[1]])]
-    )
+    return some.map(lambda pairs: [{"name": name, "value": value} for name, value in pairs])
 
 
 def component(api: str, known: dict[str, st.SearchStrategy[str]], **more: Strategy) -> Strategy:
     """A component of the control plane."""
     envs = {} if api == V1BETA3 else {"extraEnvs": settings.ENVS}
-    return st.fixed_dictionaries(
+    some = st.fixed_dictionaries(
         {}, optional={"extraArgs": flags(api, known), "extraVolumes": settings.VOLUMES, **envs, **more}
     )
+    return or_nothing(some)
+
+
+def or_nothing(some: Strategy) -> Strategy:
+    """Now and then the name of a field and nothing behind it."""
+    return st.integers(0, 15).flatmap(lambda dice: st.none() if dice == 13 else some)
 
 
 def optional(documents: dict[str, Strategy], **fixed: str) -> Strategy:
@@ -62,6 +71,7 @@ def registration(api: str) -> Strategy:
     known: dict[str, Strategy] = {
         "criSocket": st.sampled_from(["unix:///run/containerd/containerd.sock", "/run/other.sock"]),
         "imagePullPolicy": st.sampled_from(["Always", "Never", "IfNotPresent"]),
+        "ignorePreflightErrors": st.sampled_from([["Swap"], ["all"], []]),
         "kubeletExtraArgs": flags(api, settings.KUBELET_FLAGS),
         "taints": settings.TAINTS,
     }
@@ -72,7 +82,15 @@ def registration(api: str) -> Strategy:
 
 def timeouts(api: str) -> dict[str, Strategy]:
     """The patience that v1beta4 lets users choose."""
-    names = ("controlPlaneComponentHealthCheck", "discovery", "kubernetesAPICall", "tlsBootstrap")
+    names = (
+        "controlPlaneComponentHealthCheck",
+        "discovery",
+        "etcdAPICall",
+        "kubeletHealthCheck",
+        "kubernetesAPICall",
+        "tlsBootstrap",
+        "upgradeManifests",
+    )
     some = st.fixed_dictionaries({}, optional=dict.fromkeys(names, settings.PERIOD))
     return {} if api == V1BETA3 else {"timeouts": some}
 
@@ -90,11 +108,14 @@ def of_new_api(version: str) -> dict[str, Strategy]:
 
 
 def gates(version: str) -> Strategy:
-    """Some of kubeadm's feature gates, also such as are locked."""
+    """Some of kubeadm's feature gates; rarely what is refused: a locked one turned over, or etcd without learners."""
     found = release(version).features.gates
-    return st.fixed_dictionaries(
-        {}, optional={name: st.booleans() for name in found if name != "RootlessControlPlane"}
-    )
+    fixed = {name: gate.default for name, gate in found.items() if gate.locked or name == "EtcdLearnerMode"}
+    rarely = {
+        name: st.integers(0, 19).map(lambda dice, kept=kept: kept is not (dice == 13)) for name, kept in fixed.items()
+    }
+    free = {name: st.booleans() for name in found if name not in (*fixed, "RootlessControlPlane")}
+    return st.fixed_dictionaries({}, optional={**free, **rarely})
 
 
 @st.composite
@@ -133,8 +154,8 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
             **envs,
             "dataDir": st.sampled_from(["/var/lib/etcd", "/data/etcd"]),
             "extraArgs": flags(api, settings.ETCD_FLAGS),
-            "serverCertSANs": settings.NAMES,
-            "peerCertSANs": settings.NAMES,
+            "serverCertSANs": settings.LOWER_CASE_NAMES,
+            "peerCertSANs": settings.LOWER_CASE_NAMES,
         },
     )
     known: dict[str, Strategy] = {
@@ -145,13 +166,16 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
         "apiServer": component(api, settings.API_SERVER_FLAGS, certSANs=settings.NAMES, **timeout),
         "controllerManager": component(api, settings.CONTROLLER_MANAGER_FLAGS),
         "scheduler": component(api, settings.SCHEDULER_FLAGS),
-        "dns": st.fixed_dictionaries({}, optional={**settings.IMAGE, **dns}),
-        "etcd": st.one_of(
-            st.fixed_dictionaries({"local": local}), st.fixed_dictionaries({"external": external_etcd(version, api)})
+        "dns": or_nothing(st.fixed_dictionaries({}, optional={**settings.IMAGE, **dns})),
+        "etcd": or_nothing(
+            st.one_of(
+                st.fixed_dictionaries({"local": or_nothing(local)}),
+                st.fixed_dictionaries({"external": external_etcd(version, api)}),
+            )
         ),
         **(of_new_api(version) if api == V1BETA4 else {}),
     }
-    document: dict[str, Any] = draw(
+    found: dict[str, Any] = draw(
         st.fixed_dictionaries(
             {
                 "apiVersion": st.just(api),
@@ -163,16 +187,17 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
             optional=known,
         )
     )
-    return document
+    return found
 
 
 @st.composite
-def machines(draw: st.DrawFn, address: str) -> list[dict[str, Any]]:
-    """A master, perhaps a second one, and a worker, with what kubeadm finds on them."""
+def machines(draw: st.DrawFn, api: str, address: str) -> list[dict[str, Any]]:
+    """A master, perhaps a second one, and a worker, with what kubeadm finds on them and what is said of them alone."""
     facts = st.fixed_dictionaries(
         {"resolved": st.booleans()},
         optional={"caDirectories": st.sampled_from([[], ["/etc/pki"], ["/usr/share/ca-certificates"]])},
     )
+    own = {"facts": facts, "kubeletExtraArgs": flags(api, settings.KUBELET_FLAGS), "taints": settings.TAINTS}
     nodes: list[dict[str, Any]] = [
         {"name": "master-1", "address": address.format(11), "roles": ["control-plane"]},
         {"name": "master-2", "address": address.format(12), "roles": ["control-plane"]},
@@ -180,7 +205,7 @@ def machines(draw: st.DrawFn, address: str) -> list[dict[str, Any]]:
     ]
     if draw(st.integers(0, 3)) != 0:
         del nodes[1]
-    return [node | draw(st.fixed_dictionaries({}, optional={"facts": facts})) for node in nodes]
+    return [node | draw(st.fixed_dictionaries({}, optional=own)) for node in nodes]
 
 
 def with_quick_keys(version: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -207,14 +232,14 @@ def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool
     # Not 0 for the others: ends of a range are drawn more often than they should.
     if quick and draw(st.integers(0, 19)) != 13:
         cluster = with_quick_keys(version, cluster)
-    port = {"bindPort": draw(st.sampled_from([6443, 7443]))} if draw(st.booleans()) else {}
+    port = st.fixed_dictionaries({}, optional={"bindPort": st.sampled_from([6443, 7443, 8443])})
     init = draw(
         optional(
             {
                 "bootstrapTokens": settings.TOKENS,
-                "localAPIEndpoint": st.just(port),
+                "localAPIEndpoint": port,
                 "nodeRegistration": registration(api),
-                "skipPhases": st.sampled_from([["addon"], ["addon/coredns"], ["addon/kube-proxy"], []]),
+                "skipPhases": settings.SKIPPED,
                 **timeouts(api),
             },
             apiVersion=api,
@@ -222,31 +247,49 @@ def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool
         )
     )
     join = draw(
-        optional({"nodeRegistration": registration(api), **timeouts(api)}, apiVersion=api, kind="JoinConfiguration")
-    )
-    kubelet = draw(
-        optional(settings.KUBELET_DOCUMENT, apiVersion="kubelet.config.k8s.io/v1beta1", kind="KubeletConfiguration")
-    )
-    proxy = draw(
         optional(
-            settings.PROXY_DOCUMENT, apiVersion="kubeproxy.config.k8s.io/v1alpha1", kind="KubeProxyConfiguration"
+            {
+                "controlPlane": st.fixed_dictionaries({}, optional={"localAPIEndpoint": port}),
+                "nodeRegistration": registration(api),
+                **timeouts(api),
+            },
+            apiVersion=api,
+            kind="JoinConfiguration",
         )
     )
+    components = draw(component_documents(version))
     inventory = {
         "apiVersion": "hardway.dev/v1alpha1",
         "kind": "Inventory",
         "baseDomain": "example.com",
-        "nodes": draw(machines(address)),
+        "nodes": draw(machines(api, address)),
     }
     files: dict[str, str] = {}
     if draw(st.integers(0, 2)) == 0:
         init, join, files = draw(patched(api, init, join, inventory))
-    documents = [document for document in (init, join, cluster, kubelet, proxy) if document is not None]
+    documents = [one for one in (init, join, cluster, *components) if one is not None]
     if spoilt:
         # Values that are drawn are shared with the next configuration.
         documents = copy.deepcopy(documents)
         draw(spoil(documents))
     return Configuration(written(draw(st.permutations([*documents, inventory])), as_json=draw(st.booleans())), files)
+
+
+@st.composite
+def component_documents(draw: st.DrawFn, version: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """KubeletConfiguration and KubeProxyConfiguration: what people set, or now and then any fields that there are."""
+    features = release(version).features
+    found: list[dict[str, Any] | None] = []
+    for api, kind, usual, any_fields in (
+        (kubelet.API_VERSION, "KubeletConfiguration", settings.KUBELET_DOCUMENT, kubelet.fields(features)),
+        (kube_proxy.API_VERSION, "KubeProxyConfiguration", settings.PROXY_DOCUMENT, kube_proxy.fields(features)),
+    ):
+        head = {"apiVersion": api, "kind": kind}
+        if draw(st.integers(0, 2)) == 1:
+            found.append({**head, **draw(document(any_fields))})
+        else:
+            found.append(draw(optional(usual, **head)))
+    return found[0], found[1]
 
 
 @st.composite
@@ -278,12 +321,13 @@ def patched(
 @st.composite
 def spoil(draw: st.DrawFn, documents: list[dict[str, Any]]) -> None:
     """Put a value to a place where it hardly belongs."""
-    kinds = {document["kind"]: document for document in documents}
+    kinds = {one["kind"]: one for one in documents}
     places = [place for place in settings.SPOILT if place[0][0] in kinds]
     (kind, *path), values = draw(st.sampled_from(places))
     here = kinds[kind]
     for name in path[:-1]:
-        here = here.setdefault(name, {})
+        here[name] = here.get(name) or {}
+        here = here[name]
     here[path[-1]] = draw(st.sampled_from(values))
 
 

@@ -8,33 +8,52 @@ TEXT = st.sampled_from(
     ["a", "", "x=y", "a,b,c", "0777", "two words", "1e3", "y", 'say "so"', "--v=9", "é", "~", "#1"]
 )
 API_SERVER_FLAGS = {
+    "advertise-address": st.just("10.30.0.11"),
+    "allow-privileged": SWITCH,
     "anonymous-auth": SWITCH,
     "audit-log-maxage": st.sampled_from(["30", "0"]),
     "audit-log-path": st.just("/var/log/kubernetes/audit.log"),
+    "authorization-config": st.just("/etc/kubernetes/policies/authorization.yaml"),
     "authorization-mode": st.sampled_from(["Node,RBAC", "RBAC", "AlwaysAllow", "RBAC,Node", "Webhook,RBAC"]),
     "bind-address": ADDRESS,
     "enable-admission-plugins": st.sampled_from(["NodeRestriction", "PodSecurity,NodeRestriction", ""]),
+    "etcd-servers": st.just("https://127.0.0.1:2379,https://etcd-2.example.com:2379"),
     "feature-gates": st.sampled_from(["A=true", "A=true,B=false"]),
     "oidc-issuer-url": st.just("https://id.example.com/?a=b&c=d"),
     "profiling": SWITCH,
+    "secure-port": st.just("6443"),
+    "service-account-issuer": st.sampled_from(["https://new.example.com", "https://old.example.com"]),
     "service-node-port-range": st.just("30000-32000"),
     "tls-cipher-suites": st.just("TLS_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384"),
     "v": st.sampled_from(["2", "9"]),
     "watch-cache-sizes": TEXT,
 }
 CONTROLLER_MANAGER_FLAGS = {
+    "allocate-node-cidrs": SWITCH,
     "bind-address": ADDRESS,
     "cluster-signing-duration": st.just("720h0m0s"),
     "controllers": st.sampled_from(["*,bootstrapsigner,tokencleaner", "*,-ttl"]),
     "flex-volume-plugin-dir": st.just("/opt/flex"),
     "node-cidr-mask-size": st.sampled_from(["24", "25"]),
+    "node-cidr-mask-size-ipv4": st.just("26"),
+    "node-cidr-mask-size-ipv6": st.just("72"),
+    "secure-port": st.just("11257"),
     "terminated-pod-gc-threshold": st.just("10"),
     "v": TEXT,
 }
-SCHEDULER_FLAGS = {"bind-address": ADDRESS, "leader-elect": SWITCH, "profiling": SWITCH, "v": TEXT}
+SCHEDULER_FLAGS = {
+    "bind-address": ADDRESS,
+    "config": st.just("/etc/kubernetes/policies/scheduler.yaml"),
+    "leader-elect": SWITCH,
+    "profiling": SWITCH,
+    "secure-port": st.just("11259"),
+    "v": TEXT,
+}
 ETCD_FLAGS = {
+    "advertise-client-urls": st.just("https://etcd.example.com:2379"),
     "auto-compaction-retention": st.just("8h"),
     "election-timeout": st.sampled_from(["1000", "5000"]),
+    "listen-client-urls": st.just("https://0.0.0.0:2379"),
     "listen-metrics-urls": st.sampled_from(["http://0.0.0.0:2381", "http://127.0.0.1:2381,http://10.30.0.11:2381"]),
     "quota-backend-bytes": st.just("8589934592"),
     "snapshot-count": st.just("10000"),
@@ -75,10 +94,9 @@ KUBELET_FLAGS = {
     "v": st.sampled_from(["2", "10"]),
     "register-with-taints": TEXT,
 }
-NAMES = st.lists(
-    st.sampled_from(["api.example.org", "API.Example.net", "*.b.example.org", "203.0.113.7", "fd00::7", "localhost"]),
-    max_size=3,
-)
+LOWER_CASE = ["api.example.org", "*.b.example.org", "203.0.113.7", "fd00::7", "localhost"]
+LOWER_CASE_NAMES = st.lists(st.sampled_from(LOWER_CASE), max_size=3)
+NAMES = st.lists(st.sampled_from([*LOWER_CASE, "API.Example.net"]), max_size=3)
 REPOSITORY = st.sampled_from(["registry.k8s.io", "registry.example.com:5000/k8s", "mirror.example.com"])
 TAG = st.sampled_from(["v9.9.9", "3.5.99-0"])
 TAINTS = st.one_of(
@@ -98,7 +116,8 @@ TAINTS = st.one_of(
 VOLUMES = st.lists(
     st.fixed_dictionaries(
         {
-            "name": st.sampled_from(["audit", "policies", "a-b"]),
+            # The last two are kubeadm's own names.
+            "name": st.sampled_from(["audit", "policies", "a-b", "k8s-certs", "etcd-data"]),
             "hostPath": st.sampled_from(["/var/log/kubernetes", "/etc/kubernetes/policies", "/srv/a b"]),
             "mountPath": st.sampled_from(["/logs", "/policies"]),
         },
@@ -123,11 +142,22 @@ NETWORKS = st.sampled_from(
 NETWORKS_6 = st.sampled_from(
     [
         {"serviceSubnet": "fd96::/112"},
-        {"serviceSubnet": "fd96::/108", "podSubnet": "fd44::/56"},
+        {"serviceSubnet": "fd96::/108", "podSubnet": "fd44::/56", "dnsDomain": "k8s.example.com"},
         {"serviceSubnet": "fd96::/112,10.96.0.0/16", "podSubnet": "fd44::/56,10.244.0.0/16"},
     ]
 )
-ENDPOINTS = ["api.example.org", "api.example.org:443", "api.example.org:", "API.example.org:7443"]
+SKIPPED = st.sampled_from(
+    [
+        ["addon"],
+        ["addon/coredns"],
+        ["addon/kube-proxy"],
+        ["addon/coredns", "addon/kube-proxy"],
+        ["show-join-command"],
+        ["show-join-command", "addon/kube-proxy"],
+        [],
+    ]
+)
+ENDPOINTS = ["api.example.org", "api.example.org:443", "api.example.org:"]
 KUBELET_DOCUMENT = {
     "cgroupDriver": st.sampled_from(["systemd", "cgroupfs"]),
     "clusterDNS": st.just(["10.96.0.53"]),
@@ -185,7 +215,14 @@ SPOILT = (
     (("ClusterConfiguration", "networking", "dnsDomain"), ["Cluster.Local", "a..b", "-a"]),
     (
         ("ClusterConfiguration", "controlPlaneEndpoint"),
-        ["api_1.example.org", "api.example.org:0", "a:b", "[10.30.0.17]:6443", "https://api.example.org"],
+        [
+            "API.example.org:7443",
+            "api_1.example.org",
+            "api.example.org:0",
+            "a:b",
+            "[10.30.0.17]:6443",
+            "https://api.example.org",
+        ],
     ),
     (("ClusterConfiguration", "certificatesDir"), ["pki", "./pki", "/etc/kubernetes/pki/"]),
     (("ClusterConfiguration", "imageRepository"), ["http://a", "A/B", "a b", "a/"]),
@@ -211,7 +248,7 @@ SPOILT = (
         ],
     ),
     (("ClusterConfiguration", "etcd", "local", "dataDir"), ["etcd", "/", "/var/lib/etcd/"]),
-    (("ClusterConfiguration", "etcd", "local", "serverCertSANs"), [["a b"], ["10.0.0.256"]]),
+    (("ClusterConfiguration", "etcd", "local", "serverCertSANs"), [["a b"], ["10.0.0.256"], ["API.Example.net"]]),
     (
         ("ClusterConfiguration", "etcd"),
         [
@@ -251,6 +288,8 @@ SPOILT = (
             {"ignorePreflightErrors": ["all", "Swap"]},
             {"kubeletExtraArgs": {"": "x"}},
             {"kubeletExtraArgs": {"a b": "x"}},
+            {"kubeletExtraArgs": [{"name": "", "value": "x"}]},
+            {"kubeletExtraArgs": [{"name": "a b", "value": "x"}]},
             {"kubeletExtraArgs": ["v=2"]},
         ],
     ),

@@ -10,7 +10,7 @@ from hardway.model import Cluster
 from hardway.parity import made
 from hardway.parity.made import Requests
 from hardway.parity.oracle import Made
-from hardway.parity.report import ParityReport, compare_cluster
+from hardway.parity.report import ParityReport, compare_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ("lab", "my-first-cluster")
@@ -30,7 +30,7 @@ def kubeadm(name: str) -> Path:
 @cache
 def report(name: str) -> ParityReport:
     """The comparison of an example with the real kubeadm."""
-    return compare_cluster(example(name), kubeadm(name))
+    return compare_file(example(name), kubeadm(name))
 
 
 @dataclass(frozen=True)

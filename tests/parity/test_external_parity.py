@@ -15,7 +15,7 @@ from hardway.model import EtcdExternal
 from hardway.model.images import images
 from hardway.parity import documents
 from hardway.parity.oracle import CONFIG
-from hardway.parity.report import compare_cluster
+from hardway.parity.report import compare_file
 from hardway.renderers import sandbox
 from hardway.renderers.files import file
 from hardway.versions import release
@@ -45,7 +45,7 @@ def written(folder: Path, version: str, api: str) -> Path:
 @pytest.mark.parametrize(("version", "api"), READ)
 def test_nothing_differs_on_an_external_etcd(version: str, api: str, tmp_path: Path) -> None:
     """Every field is kubeadm's; nobody touches the files, or makes anything of a member."""
-    report = compare_cluster(written(tmp_path, version, api), kubeadm(version))
+    report = compare_file(written(tmp_path, version, api), kubeadm(version))
     items = [row.item for row in report.rows]
 
     assert [str(difference) for difference in report.undeclared] == []

@@ -1,34 +1,27 @@
-"""Files and objects are kubeadm's for every minor that can be built (design section 7, promise 2).
+"""Files and objects are kubeadm's for every minor that can be built (design section 7, promise 2)."""
 
-`make test` asks the article's minor and one of those that read v1beta4, `make test-full` all of them.
-"""
-
-import os
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from minors import ASKED, kubeadm
 from sides import EXAMPLES, example, report
 
 from hardway.config import load
 from hardway.features import V1BETA3
-from hardway.lab.binaries import ensure_kubernetes
 from hardway.model.images import images
 from hardway.parity import documents
-from hardway.parity.declared import unused
+from hardway.parity.declared import DECLARED
 from hardway.parity.oracle import CONFIG
-from hardway.parity.report import ParityReport, compare_cluster
+from hardway.parity.report import ParityReport, compare_file
 from hardway.renderers import sandbox
 from hardway.renderers.files import file
-from hardway.versions import DEFAULT, RELEASES, release
+from hardway.versions import DEFAULT, release
 
 pytestmark = pytest.mark.parity
 
-SHORT = (DEFAULT, "v1.34.4")
-EVERY = tuple(release.kubernetes for release in RELEASES)
-ASKED = EVERY if os.environ.get("HYPOTHESIS_PROFILE") == "searching" else SHORT
 READ = [(version, api) for version in ASKED for api in release(version).features.config_apis]
 
 COMPONENTS = """\
@@ -141,18 +134,13 @@ def text(version: str, api: str) -> str:
     return head.replace("VERSION", version).replace("ALGORITHM", algorithm) + COMPONENTS
 
 
-def kubeadm(version: str) -> Path:
-    """The real one; it is built where the cache has none."""
-    return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
-
-
 @cache
 def compared(version: str, api: str) -> ParityReport:
     """Our files and objects beside those of the version's kubeadm."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cluster.yaml"
         path.write_text(text(version, api))
-        return compare_cluster(path, kubeadm(version))
+        return compare_file(path, kubeadm(version))
 
 
 @pytest.mark.parametrize(("version", "api"), READ)
@@ -169,7 +157,8 @@ def test_every_declaration_is_needed() -> None:
     """A declared difference that is none any more has to leave the list."""
     reports = [*(report(name) for name in EXAMPLES), compared(DEFAULT, V1BETA3)]
 
-    assert unused(difference for report in reports for difference in report.differences) == ()
+    used = {declared for report in reports for _, declared in report.declared}
+    assert [one for one in DECLARED if one not in used] == []
 
 
 @pytest.mark.parametrize("version", ASKED)

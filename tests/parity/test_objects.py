@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import yaml
 from sides import ours
 
 from hardway.model import BootstrapToken
@@ -296,6 +297,34 @@ def test_random_tokens_go_by_their_description() -> None:
     assert [(item, fields["data.expiration"]) for item, fields in named.items()] == [
         ("Secret kube-system/bootstrap-token-(mine)", "0:45:30 after issue")
     ]
+
+
+def test_random_tokens_that_are_a_part_of_another_are_none_of_it() -> None:
+    """Each Secret counts, whoever comes first; only what is applied to one Secret twice adds up."""
+    requests = ours("lab").requests
+    less = SECRET.replace("  description: mine\n", "").replace("aaaaaa", "bbbbbb")
+    more = less.replace("bbbbbb", "cccccc") + '  usage-bootstrap-signing: "true"\n'
+
+    def made(*texts: str) -> dict[str, dict[str, str]]:
+        calls = tuple(Call("bootstrap-token", ("apply", "-f", "-"), text) for text in texts)
+        return dict(objects.of_requests(replace(requests, calls=calls), around()).fields)
+
+    def dry(*texts: str) -> dict[str, dict[str, str]]:
+        actions = [Action("CREATE", "secrets", "", yaml.safe_load(text)) for text in texts]
+        return dict(objects.of_actions(actions, around()).fields)
+
+    assert list(made(more, less)) == list(made(less, more)) == [JOIN, f"{JOIN} (2)"]
+    assert made(more, less) == dry(more, less)
+    assert list(made(more, less, less.replace("bbbbbb", "cccccc"))) == [JOIN, f"{JOIN} (2)"]
+    assert list(made(more, more.replace("cccccc", "dddddd"))) == [JOIN]
+
+
+@pytest.mark.parametrize("verb", ["patch", "delete", "scale"])
+def test_a_request_that_is_unknown_here_is_a_difference(verb: str) -> None:
+    """What kubectl changes without carrying it along cannot pass unseen."""
+    call = Call("bootstrap-token", ("--kubeconfig=a", "-n", "kube-system", verb, "ds", "kube-proxy"), "")
+
+    assert [d.ours for d in compare(described((call,)), {})] == ["present"]
 
 
 def test_what_is_sealed_is_opened() -> None:

@@ -1,26 +1,23 @@
 """Patches do what they do for the real kubeadm, to the byte, and are refused where it refuses them."""
 
-import os
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from minors import ASKED, kubeadm
 from patch_trials import STRICTER, Trial, differences, kubeadms, one_file, ours
 from patches_of_users import FILES, USUAL
+from random_documents import document
 
 from hardway.kinds import pods
-from hardway.lab.binaries import ensure_kubernetes
-from hardway.parity.report import compare_cluster
+from hardway.parity.report import compare_file
 from hardway.patches.names import KINDS, parse
-from hardway.versions import DEFAULT, RELEASES, release
-from property.configuration_documents import document
+from hardway.versions import DEFAULT, release
 
 pytestmark = pytest.mark.parity
 
-EVERY = tuple(release.kubernetes for release in RELEASES)
-ASKED = EVERY if os.environ.get("HYPOTHESIS_PROFILE") == "searching" else (DEFAULT, "v1.34.4")
 PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 MERGED = {
     "metadata": {"annotations": {"a": "b"}, "labels": {"tier": None}},
@@ -224,7 +221,7 @@ def test_a_whole_cluster_is_patched_as_kubeadm_does_it(version: str, tmp_path: P
     (tmp_path / "others" / "kubeletconfiguration9.yaml").write_text("maxPods: 99\n")
     path = tmp_path / "cluster.yaml"
     path.write_text(cluster(version))
-    report = compare_cluster(path, ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"])
+    report = compare_file(path, kubeadm(version))
 
     assert [str(difference) for difference in report.undeclared] == []
     assert len(report.rows) > 90

@@ -11,7 +11,7 @@ from hardway.model import Cluster
 from hardway.model.images import images
 from hardway.parity import documents
 from hardway.parity.oracle import Oracle
-from hardway.parity.report import compare_cluster
+from hardway.parity.report import compare_file
 from hardway.renderers import sandbox
 from hardway.renderers.files import file
 from hardway.steps.shell import quote
@@ -35,7 +35,7 @@ def test_static_pods_and_kube_proxy_behind_a_proxy(tmp_path: Path) -> None:
     """kubeadm copies the variables that it finds into three static pods and kube-proxy; so do we, and no others."""
     path = tmp_path / "cluster.yaml"
     path.write_text(behind_proxy())
-    report = compare_cluster(path, kubeadm("lab"))
+    report = compare_file(path, kubeadm("lab"))
     pods = Oracle(kubeadm("lab"), documents.read(path.read_text()), load(path)).init().tree
 
     assert [str(difference) for difference in report.undeclared] == []

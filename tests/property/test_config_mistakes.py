@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from configuration_documents import DURATIONS, KUBE_PROXY, KUBELET, QUANTITIES
+from configuration_documents import KUBE_PROXY, KUBELET
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from hardway.config import InvalidConfiguration, load, loads
 from hardway.gotypes.durations import go_duration, nanoseconds
 from hardway.gotypes.quantities import canonical
 from hardway.model import thaw
+from parity.random_documents import DURATIONS, QUANTITIES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DOCUMENTS = {

@@ -435,3 +435,19 @@ def test_a_bundle_has_the_images_of_patches(beside: Callable[..., Cluster]) -> N
 
     assert of(cluster.nodes[0]) == of(cluster.nodes[1]) == {"etcd:mine", "audit:1", "dns:2"}
     assert of(cluster.nodes[2]) == {"dns:2"}
+
+
+@pytest.mark.parametrize("place", ["/spec/containers/0/command/-", "/metadata/nowhere/x", "/kind"])
+def test_a_failed_test_does_not_show_the_manifest(beside: Callable[..., Cluster], place: str) -> None:
+    """What the operation says, and not all that stands in its neighbourhood."""
+    operation = f'[{{"op": "test", "path": "{place}", "value": 1}}]'
+
+    (problem,) = refused(beside, {"mine/etcd+json.json": operation})
+    assert problem.endswith(f"does not fit: test {place}: something else is there, or nothing")
+
+
+def test_a_document_that_cannot_be_read_may_name_the_directory(beside: Callable[..., Cluster]) -> None:
+    """One mistake is one problem: the patches are not said to be nobody's."""
+    text = TEXT.replace("patches: {directory", "nodeRegistration: {taints: 5}\npatches: {directory")
+
+    assert refused(beside, {"mine/etcd.yaml": "spec: {}"}, text) == ["must be a list, not `5`"] * 2

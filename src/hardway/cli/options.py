@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hardway.cli import ui
-from hardway.config import advice, load
+from hardway.config import advice, loads, text_of
 from hardway.engine.schedule import Selection, known
 from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
@@ -47,9 +47,7 @@ DEFAULT_FILE = Path("cluster.yaml")
 
 def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
     """The cluster of a file; UsageError for a node that it does not have."""
-    cluster = load(file)
-    for line in advice(cluster):
-        ui.say(f"note: {line}")
+    cluster, _ = with_text(file)
     for name in nodes or ():
         try:
             cluster.node(name)
@@ -57,6 +55,15 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
             names = ", ".join(node.host_name for node in cluster.nodes)
             raise UsageError(f"there is no node `{name}`", str(file), hint=f"the nodes are: {names}") from None
     return cluster
+
+
+def with_text(file: Path) -> tuple[Cluster, str]:
+    """The cluster of a file, and what the file says."""
+    text = text_of(file)
+    cluster = loads(text, file=str(file), folder=file.parent)
+    for line in advice(cluster):
+        ui.say(f"note: {line}")
+    return cluster, text
 
 
 def duration(text: str, option: str) -> timedelta:

@@ -1,5 +1,7 @@
 """hardway parity: our files and objects beside those of the real kubeadm."""
 
+import os
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +10,10 @@ import typer
 
 from hardway.cli import outputs, ui
 from hardway.cli.audit import audit
-from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, read
+from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, Json, connection, with_text
 from hardway.errors import UsageError
 from hardway.lab.binaries import ensure_kubernetes
+from hardway.parity import documents
 from hardway.parity.compare import Difference
 from hardway.parity.report import ParityReport, Row, compare_cluster
 
@@ -38,20 +41,40 @@ def parity(
     master is enough; the API knows the others, which are reached with the Inventory's ssh settings. Each finding has
     a severity and a cure. Exits 1 when there is an error among them.
     """
+    if live and kubeadm is not None:
+        raise UsageError("a running cluster is asked without kubeadm: leave --kubeadm out", "--cluster")
+    if ask_sudo_password and not live:
+        raise UsageError("no node is asked without --cluster", "--ask-sudo-password")
     if live:
         audit(file, everything=everything, json=json, connect=connection(ask_sudo_password))
         return
-    cluster = read(file, None)
-    if kubeadm is not None and not kubeadm.is_file():
-        raise UsageError("there is no such file", str(kubeadm))
-    binary = kubeadm or ensure_kubernetes(cluster.release.kubernetes, ["kubeadm"], ui.say)["kubeadm"]
-    report = compare_cluster(file, binary)
+    cluster, text = with_text(file)
+    version = cluster.release.kubernetes
+    if kubeadm is not None and (other := _version(kubeadm)) != version:
+        raise UsageError(f"is {other}", str(kubeadm), hint=f"{file} is for Kubernetes {version}")
+    if os.geteuid() != 0:
+        raise UsageError("only root can give both sides a root of their own", "parity", hint="run it with sudo")
+    binary = kubeadm or ensure_kubernetes(version, ["kubeadm"], ui.say)["kubeadm"]
+    report = compare_cluster(cluster, documents.read(text), binary)
     if json:
         ui.data(outputs.PARITY.text(_as_data(report)))
     else:
         _show(report, everything=everything)
     if report.undeclared:
         raise typer.Exit(1)
+
+
+def _version(kubeadm: Path) -> str:
+    """What a kubeadm says of itself."""
+    if not kubeadm.is_file():
+        raise UsageError("there is no such file", str(kubeadm))
+    try:
+        asked = subprocess.run(
+            [kubeadm.resolve(), "version", "-o", "short"], stdin=subprocess.DEVNULL, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"is no kubeadm that runs here: {error}", str(kubeadm)) from None
+    return asked.stdout.decode(errors="replace").strip()
 
 
 def _show(report: ParityReport, *, everything: bool) -> None:
@@ -80,7 +103,6 @@ def _sides(differences: Iterable[Difference]) -> list[tuple[str, ...]]:
 
 
 def _as_data(report: ParityReport) -> outputs.Parity:
-    reasons = {difference: declared.reason for difference, declared in report.declared}
     return {
         "kubernetes": report.kubernetes,
         "items": [
@@ -90,8 +112,13 @@ def _as_data(report: ParityReport) -> outputs.Parity:
                 "item": row.item,
                 "fields": row.fields,
                 "differences": [
-                    {"field": d.field, "hardway": d.ours, "kubeadm": d.kubeadm, "declared": reasons.get(d)}
-                    for d in row.differences
+                    {
+                        "field": difference.field,
+                        "hardway": difference.ours,
+                        "kubeadm": difference.kubeadm,
+                        "declared": declared.reason if declared else None,
+                    }
+                    for difference, declared in report.judged(row)
                 ],
             }
             for row in report.rows

@@ -48,6 +48,14 @@ REQUIRED = ("ClusterConfiguration", "Inventory")
 
 def load(path: Path) -> Cluster:
     """The cluster that a file describes; InvalidConfiguration with all problems otherwise."""
+    return loads(text_of(path), file=str(path), folder=path.parent)
+
+
+def text_of(path: Path) -> str:
+    """What a cluster.yaml says, for who needs its text as well: a pipe can be read only once.
+
+    InvalidConfiguration where it is no text.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -55,10 +63,9 @@ def load(path: Path) -> Cluster:
     if len(raw) > MAX_BYTES:
         raise _refused(path, "is larger than 4 MiB")
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError:
         raise _refused(path, "is not text in UTF-8") from None
-    return loads(text, file=str(path), folder=path.parent)
 
 
 def _refused(path: Path, message: str, hint: str = "") -> InvalidConfiguration:

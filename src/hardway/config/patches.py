@@ -23,6 +23,8 @@ from hardway.patches import names
 from hardway.versions import DEFAULT, find, release
 
 SEPARATOR = "---"
+NAMING = ("InitConfiguration", "JoinConfiguration")
+"""The first master's document, and that of the others."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,15 @@ def given(sources: Sources) -> Iterator[Problem]:
     """A directory that kubeadm's documents name has to come from somewhere, and what is brought has to be named."""
     inventory, named = sources.inventory, _named(sources)
     brought = {posixpath.normpath(directory): directory for directory in inventory.patches}
-    for directory in brought.keys() - named.keys():
+    # A document that could not be read may name it.
+    unread = any(kind in sources.documents and kind not in sources.parsed for kind in NAMING)
+    for directory in () if unread else brought.keys() - named.keys():
         yield sources.documents["Inventory"].problem(
             ("patches", brought[directory]),
             f"neither InitConfiguration nor JoinConfiguration has `{directory}` as its patches.directory",
             "write it there, or remove it here",
         )
-    for kind, first in (("InitConfiguration", True), ("JoinConfiguration", False)):
+    for kind, first in zip(NAMING, (True, False), strict=True):
         directory = sources.patches_of(first=first)
         if not directory:
             continue

@@ -1,10 +1,26 @@
 """The one list of differences from kubeadm that are kept. Its aim is to be empty."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from hardway.model import Cluster
 from hardway.parity.compare import ABSENT, Difference
+
+Where = Callable[[Cluster, str], bool]
+"""Asks a cluster, and one of its nodes by its host name (of an API object: what stands there for a node)."""
+
+
+def _everywhere(cluster: Cluster, node: str) -> bool:
+    return True
+
+
+def _has_tokens_of_the_user(cluster: Cluster, node: str) -> bool:
+    return bool(cluster.bootstrap_tokens)
+
+
+def _is_sent_to_a_resolver_that_it_lacks(cluster: Cluster, node: str) -> bool:
+    return cluster.release.features.resolv_conf_stored and not cluster.node(node).facts.resolved
 
 
 @dataclass(frozen=True)
@@ -20,10 +36,12 @@ class Declared:
     """Pattern of our value."""
     kubeadm: str = "*"
     """Pattern of kubeadm's value."""
+    where: Where = _everywhere
+    """Where the reason holds."""
 
-    def covers(self, difference: Difference) -> bool:
+    def covers(self, difference: Difference, cluster: Cluster, node: str) -> bool:
         """The difference is meant."""
-        return all(
+        alike = all(
             fnmatchcase(text, _literal(pattern))
             for text, pattern in (
                 (difference.item, self.item),
@@ -32,6 +50,7 @@ class Declared:
                 (difference.kubeadm, self.kubeadm),
             )
         )
+        return alike and self.where(cluster, node)
 
 
 def _literal(pattern: str) -> str:
@@ -45,6 +64,8 @@ DECLARED: tuple[Declared, ...] = (
         "data.expiration",
         "kubeadm makes one token for everybody that lives a day; here each node has its own, which lives two hours and"
         " is deleted when the node has joined",
+        ours="2:00:00 after issue",
+        kubeadm="1 day, 0:00:00 after issue",
     ),
     Declared(
         "Secret kube-system/bootstrap-token-(to join)*",
@@ -52,6 +73,7 @@ DECLARED: tuple[Declared, ...] = (
         "where bootstrapTokens names tokens kubeadm makes these alone; here each node joins with its own beside them",
         ours="present",
         kubeadm=ABSENT,
+        where=_has_tokens_of_the_user,
     ),
     Declared(
         "/var/lib/kubelet/config.yaml",
@@ -60,16 +82,11 @@ DECLARED: tuple[Declared, ...] = (
         " has no such file, and starts no pod",
         ours=ABSENT,
         kubeadm='"/run/systemd/resolve/resolv.conf"',
+        where=_is_sent_to_a_resolver_that_it_lacks,
     ),
 )
 
 
-def declaration(difference: Difference, declared: Iterable[Declared] = DECLARED) -> Declared | None:
+def declaration(difference: Difference, cluster: Cluster, node: str) -> Declared | None:
     """The declaration that covers the difference, or None."""
-    return next((one for one in declared if one.covers(difference)), None)
-
-
-def unused(differences: Iterable[Difference], declared: Iterable[Declared] = DECLARED) -> tuple[Declared, ...]:
-    """Declarations that cover nothing any more: they have to go."""
-    found = tuple(differences)
-    return tuple(one for one in declared if not any(one.covers(difference) for difference in found))
+    return next((one for one in DECLARED if one.covers(difference, cluster, node)), None)

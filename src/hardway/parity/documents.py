@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
+from hardway.config.document import parse, parse_value
 from hardway.features import V1BETA3, V1BETA4, Features
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
@@ -13,8 +12,9 @@ Documents = list[dict[str, Any]]
 
 
 def read(text: str) -> Documents:
-    """All documents but the Inventory."""
-    return [value for value in yaml.safe_load_all(text) if value and value.get("kind") != "Inventory"]
+    """All documents but the Inventory of a text that `loads` takes, read as kubeadm reads it."""
+    found, _ = parse(text)
+    return [document.value for document in found if document.kind != "Inventory"]
 
 
 def for_init(documents: Documents, node: Node, **run: Any) -> str:
@@ -92,7 +92,7 @@ def stored(documents: Documents, objects: Iterable[Mapping[str, Any]]) -> Docume
     """
     data = {value["metadata"]["name"]: value["data"] for value in objects if value["kind"] == "ConfigMap"}
     found = [
-        yaml.safe_load(data[name][key])
+        parse_value(data[name][key])[0]
         for name, key in (("kubeadm-config", "ClusterConfiguration"), ("kubelet-config", "kubelet"))
     ]
     kinds = [value["kind"] for value in found]

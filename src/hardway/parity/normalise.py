@@ -14,17 +14,18 @@ from hardway.parity.certificates import (
     kubeconfig_fields,
     pair_fields,
 )
-from hardway.parity.values import Fields, flatten, prefixed
+from hardway.parity.values import Fields, flatten, leaf, prefixed
 from hardway.renderers.files import Entry, Kind, Tree, below
 
 
 def describe(tree: Tree, around: Surroundings, given: Tree, folders: Iterable[str]) -> dict[str, Fields]:
-    """Path to fields, for everything in the folders that was not `given` or did not stay as it was."""
+    """Path to fields, for everything in the folders that was not `given` or did not stay as it was, or at all."""
+    where = tuple(folders)
+    found = below(tree, *where)
+    gone = {path: {"file.kind": "gone"} for path in below(given, *where) if path not in found}
     return {
-        path: entry_fields(path, entry, around)
-        for path, entry in below(tree, *folders).items()
-        if given.get(path) != entry
-    }
+        path: entry_fields(path, entry, around) for path, entry in found.items() if given.get(path) != entry
+    } | gone
 
 
 def entry_fields(path: str, entry: Entry, around: Surroundings) -> Fields:
@@ -56,27 +57,31 @@ def content_fields(path: str, content: bytes, around: Surroundings) -> Fields:
         case "yaml":
             return flatten(_document(content))
         case "env":
-            return environment_fields(content.decode())
+            return environment_fields(content.decode(errors="replace"))
         case _:
             return {"content": digest(content)}
 
 
 def static_pod_fields(value: Any) -> Fields:
-    """A manifest with the flags of each command as a map, and their order."""
+    """A manifest with the flags of each command as a map, and their order; what is no list of words stays as it is."""
     pod = value if isinstance(value, dict) else {"document": value}
+    spec = pod.get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
     fields: Fields = {}
-    for container in (pod.get("spec") or {}).get("containers") or []:
-        command = container.pop("command", [])
-        fields |= prefixed(flag_fields(command), f"containers[{container.get('name')}].command")
+    for container in containers if isinstance(containers, list) else ():
+        if isinstance(container, dict) and isinstance(container.get("command", []), list):
+            command = container.pop("command", [])
+            fields |= prefixed(flag_fields(command), f"containers[{container.get('name')}].command")
     return flatten(pod) | fields
 
 
-def flag_fields(command: list[str]) -> Fields:
-    """Program and flags of a command line; a flag that stands twice keeps both values."""
+def flag_fields(command: Iterable[Any]) -> Fields:
+    """Program and flags of a command line; a flag that stands twice keeps both values, a value that is no word its type."""
     flags: dict[str, str] = {}
     order = []
     words = []
-    for word in command:
+    for item in command:
+        word = item if isinstance(item, str) else leaf(item)
         name, equals, value = word.partition("=")
         if name.startswith("--"):
             key = name.removeprefix("--")
@@ -110,5 +115,6 @@ def environment_fields(text: str) -> Fields:
 def _document(content: bytes) -> Any:
     try:
         return yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        return {"document": f"not YAML: {type(error).__name__}"}
+    # Of a date that there is none of, yaml says ValueError.
+    except (yaml.YAMLError, ValueError) as error:
+        return {"document": f"not YAML: {type(error).__name__}", "content": digest(content)}

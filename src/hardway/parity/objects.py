@@ -21,6 +21,10 @@ RBAC = "rbac.authorization.k8s.io"
 FILLED_IN = ("creationTimestamp", "resourceVersion", "uid", "generation", "managedFields", "selfLink")
 """Of metadata, by the server."""
 TOKEN = "bootstrap.kubernetes.io/token"
+_READING = ("get", "wait", "version", "auth", "config", "cluster-info")
+"""Verbs of kubectl that change nothing,"""
+_CARRYING = ("apply", "create", "replace")
+"""and those whose objects come with the request."""
 SHARED = (
     "ca.crt",
     "ca.key",
@@ -44,44 +48,66 @@ class Described:
 
 def of_requests(requests: Requests, around: Surroundings) -> Described:
     """What our requests leave."""
-    fields: dict[str, Fields] = {}
+    kept = _Kept()
     chapters: dict[str, str] = {}
     for call in requests.calls:
-        for item, values in _of_call(call, around):
-            name = _free_name(item, values, fields)
-            fields[name] = {**fields.get(name, {}), **values}
-            chapters[name] = call.chapter
-    return Described(fields, chapters)
+        for item, own, values in _of_call(call, around):
+            chapters[kept.put(item, own, values)] = call.chapter
+    return Described(kept.fields, chapters)
 
 
-def _free_name(item: str, values: Fields, fields: Mapping[str, Fields]) -> str:
-    """The item's name, or one with a number where one of that name holds something else.
+@dataclass
+class _Kept:
+    """Objects as they come, each with an item's name of its own."""
 
-    Applying a part of what an earlier request has made says nothing else: other fields stay.
-    """
-    names = [item, *(f"{item} ({number})" for number in range(2, len(fields) + 3))]
-    return next(name for name in names if values.items() <= fields.get(name, values).items())
+    fields: dict[str, Fields] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    """Item to the object's own name; tokens with random ids have the same item."""
+
+    def put(self, item: str, own: str, values: Fields) -> str:
+        """The name that the object goes by: the item, or one with a number where another object goes by that.
+
+        What is applied to an object twice leaves the fields that only the first request has, unless both contradict
+        each other. Two objects that are wholly equal count as one.
+        """
+        names = [item, *(f"{item} ({number})" for number in range(2, len(self.fields) + 3))]
+        name = next(name for name in names if self._takes(name, own, values))
+        self.fields[name] = {**self.fields.get(name, {}), **values}
+        self.owners.setdefault(name, own)
+        return name
+
+    def _takes(self, name: str, own: str, values: Fields) -> bool:
+        there = self.fields.get(name)
+        if there is None or there == values:
+            return True
+        return self.owners[name] == own and values.items() <= there.items()
 
 
 def of_actions(actions: Iterable[Action], around: Surroundings) -> Described:
     """What kubeadm's dry run says it would leave."""
-    fields: dict[str, Fields] = {}
+    kept = _Kept()
     for action in actions:
         if action.verb == "PATCH" and action.resource == "nodes":
-            fields |= node_items(action.name, action.value)
+            for item, values in node_items(action.name, action.value).items():
+                kept.put(item, item, values)
         elif action.verb in ("CREATE", "UPDATE"):
-            item, values = item_name(action.value, around), object_fields(action.value, around)
-            fields[_free_name(item, values, fields) if "bootstrap-token-(" in item else item] = values
+            item, own = item_name(action.value, around), action.value["metadata"]["name"]
+            if item in kept.fields and "bootstrap-token-(" not in item:
+                # An update says everything anew.
+                del kept.fields[item]
+            kept.put(item, own, object_fields(action.value, around))
         else:
             # Nothing of ours has such a name, so it shows up as a difference.
-            fields[f"{action.verb} {action.resource} {action.name}"] = {}
-    return Described(fields)
+            kept.put(f"{action.verb} {action.resource} {action.name}", action.name, {})
+    return Described(kept.fields)
 
 
-def _of_call(call: Call, around: Surroundings) -> Iterable[tuple[str, Fields]]:
+def _of_call(call: Call, around: Surroundings) -> Iterable[tuple[str, str, Fields]]:
+    """Item, own name and fields of all that a request makes or changes."""
     words = [word for word in call.argv if not word.startswith("-")]
     for value in objects_of(call):
-        yield item_name(value, around), object_fields(value, around)
+        own = str(value["metadata"]["name"])
+        yield item_name(value, around), own, object_fields(value, around)
     if "node" in words[:2] and words[0] in ("label", "annotate", "taint"):
         patch: dict[str, Any] = {"metadata": {}, "spec": {}}
         pairs = words[words.index("node") + 2 :]
@@ -90,7 +116,11 @@ def _of_call(call: Call, around: Surroundings) -> Iterable[tuple[str, Fields]]:
         else:
             kind = {"label": "labels", "annotate": "annotations"}[words[0]]
             patch["metadata"][kind] = dict(pair.split("=", 1) for pair in pairs)
-        yield from node_items(words[words.index("node") + 1], patch).items()
+        for item, fields in node_items(words[words.index("node") + 1], patch).items():
+            yield item, item, fields
+    elif not {*_READING, *_CARRYING}.intersection(words):
+        # kubeadm has nothing of such a name, so it shows up as a difference.
+        yield " ".join(words[:3]), "", {}
 
 
 def _taint(text: str) -> dict[str, str]:

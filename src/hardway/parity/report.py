@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
-from hardway.config import load
+from hardway.config import loads, text_of
 from hardway.model import Cluster, EtcdLocal, Node
 from hardway.parity import documents, made, objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import Difference, compare
 from hardway.parity.declared import Declared, declaration
+from hardway.parity.documents import Documents
 from hardway.parity.made import Requests
 from hardway.parity.normalise import describe
 from hardway.parity.oracle import Action, Made, Oracle, patch_files
@@ -41,8 +42,13 @@ class Row:
 class ParityReport:
     """Everything that was compared."""
 
-    kubernetes: str
+    cluster: Cluster = field(repr=False)
     rows: tuple[Row, ...]
+
+    @property
+    def kubernetes(self) -> str:
+        """Version of kubeadm and of everything that is made."""
+        return self.cluster.release.kubernetes
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -52,26 +58,38 @@ class ParityReport:
     @property
     def undeclared(self) -> tuple[Difference, ...]:
         """What nobody has given a reason for; empty means parity."""
-        return tuple(difference for difference in self.differences if declaration(difference) is None)
+        return tuple(difference for row in self.rows for difference, reason in self.judged(row) if reason is None)
 
     @property
     def declared(self) -> tuple[tuple[Difference, Declared], ...]:
         """What is kept, with its reason."""
-        return tuple((d, reason) for d in self.differences if (reason := declaration(d)) is not None)
+        return tuple((d, reason) for row in self.rows for d, reason in self.judged(row) if reason is not None)
+
+    def judged(self, row: Row) -> list[tuple[Difference, Declared | None]]:
+        """The differences of a row, each with the reason for which it is kept, if there is one."""
+        return [(difference, declaration(difference, self.cluster, row.node)) for difference in row.differences]
 
 
 Work = Callable[[], Made]
 
 
-def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] | None = None) -> ParityReport:
-    """Run the kubeadm binary and our chapters on the documents of a cluster.yaml, and compare. Needs root.
+def compare_file(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] | None = None) -> ParityReport:
+    """`compare_cluster` for a cluster.yaml; InvalidConfiguration for a wrong one."""
+    text = text_of(path)
+    cluster = loads(text, file=str(path), folder=path.parent)
+    return compare_cluster(cluster, documents.read(text), kubeadm, authorities)
+
+
+def compare_cluster(
+    cluster: Cluster, given: Documents, kubeadm: Path, authorities: Mapping[str, bytes] | None = None
+) -> ParityReport:
+    """Run the kubeadm binary and our chapters on the documents of a cluster, and compare. Needs root.
 
     `authorities`: CAs and service-account keys by their names below the certificates' directory, which both find and
     keep; looking for primes is what takes longest.
-    InvalidConfiguration for a wrong file; StepFailed where one of the two does not get through.
+    StepFailed where one of the two does not get through.
     """
-    cluster = load(path)
-    oracle = Oracle(kubeadm, documents.read(path.read_text()), cluster)
+    oracle = Oracle(kubeadm, given, cluster)
     rows: list[Row] = []
     # Two at a time: each is mostly one process that looks for primes.
     with ThreadPoolExecutor(2) as pool:
@@ -82,8 +100,8 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
 
         first = cluster.first_control_plane
         others = shared.foreign(cluster)
-        given = {f"{cluster.paths.pki}/{name}": content for name, content in (authorities or {}).items()} | others
-        known_before = {**(shared.downloaded(cluster, given) if given else {}), **patch_files(first)}
+        there = {f"{cluster.paths.pki}/{name}": content for name, content in (authorities or {}).items()} | others
+        known_before = {**(shared.downloaded(cluster, there) if there else {}), **patch_files(first)}
         ours, theirs = both(partial(made.init, cluster, known_before), partial(oracle.init, known_before))
         rows += _file_rows(cluster, first, (ours, theirs), (known_before, known_before))
         rotated = {side: _rotating(cluster, first, done.tree) for side, done in (("ours", ours), ("kubeadm", theirs))}
@@ -119,7 +137,7 @@ def compare_cluster(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] 
             )
             rows += _file_rows(cluster, node, pair, before)
         rows += objects_compared
-    return ParityReport(cluster.release.kubernetes, tuple(rows))
+    return ParityReport(cluster, tuple(rows))
 
 
 def _file_rows(

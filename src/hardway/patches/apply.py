@@ -85,6 +85,9 @@ def _by_operations(value: Any, operations: Any) -> Any:
             raise Unfit("an operation on the whole document leaves nothing of it")
         try:
             value = jsonpatch.apply_patch(value, [_as_add(value, operation)])
+        except jsonpatch.JsonPatchTestFailed:
+            # The library shows all that it found.
+            raise Unfit(f"{_shown(operation)}: something else is there, or nothing") from None
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as reason:
             raise Unfit(f"{_shown(operation)}: {_reason(reason)}") from None
     return value

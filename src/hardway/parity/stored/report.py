@@ -42,7 +42,7 @@ def compare_sides(cluster: Cluster, ours: Side, theirs: Side) -> ParityReport:
     for moment in (INIT_MOMENT, JOIN_MOMENT):
         stored = described(ours.stored[moment]), described(theirs.stored[moment])
         rows += rows_of(CLUSTER, dict.fromkeys(stored[0], moment), *stored)
-    return ParityReport(cluster.release.kubernetes, tuple(rows))
+    return ParityReport(cluster, tuple(rows))
 
 
 def files_in_words(cluster: Cluster, node: Node, side: Side) -> dict[str, Fields]:
