@@ -4,8 +4,10 @@ PyYAML differs where people do not expect it: `1:30` is a number in base 60 ther
 """
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from yaml import SafeLoader
+from yaml import SafeLoader, load, load_all
 from yaml.nodes import ScalarNode, SequenceNode
 
 Scalar = bool | int | float | str | None
@@ -63,6 +65,25 @@ class Loader(SafeLoader):
 
 def scalar(node: ScalarNode) -> Scalar:
     """The value of a scalar, quoted or not."""
-    if node.tag in (f"{TAG}bool", f"{TAG}int", f"{TAG}float", f"{TAG}null"):
+    if node.tag in _NOT_TEXT:
         return meaning(node.value)
     return str(node.value)
+
+
+def _constructed(loader: Loader, node: ScalarNode) -> Scalar:
+    return scalar(node)
+
+
+_NOT_TEXT = (f"{TAG}bool", f"{TAG}int", f"{TAG}float", f"{TAG}null")
+for _tag in _NOT_TEXT:
+    Loader.add_constructor(_tag, _constructed)
+
+
+def value_of(text: str | bytes) -> Any:
+    """The value of YAML that a program has written; yaml.YAMLError where it is none."""
+    return load(text, Loader)
+
+
+def values_of(text: str | bytes) -> Iterator[Any]:
+    """The same of several documents."""
+    yield from load_all(text, Loader)

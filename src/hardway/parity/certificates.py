@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
+from hardway.config.scalars import value_of
 from hardway.model import BootstrapToken
 from hardway.parity.values import Fields, flatten, prefixed
 
@@ -86,7 +87,7 @@ def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
     # In every release.
     around = replace(around, leaves_begin_with_ca=True)
     try:
-        value = yaml.safe_load(content)
+        value = value_of(content)
     except yaml.YAMLError as error:
         return {"document": f"not YAML: {type(error).__name__}"}
     fields: Fields = {}

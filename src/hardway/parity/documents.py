@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hardway.config.document import parse, parse_value
+from hardway.config.document import parse
+from hardway.config.scalars import value_of
 from hardway.features import V1BETA3, V1BETA4, Features
 from hardway.model import Node
 from hardway.steps.yaml import dump_all
@@ -92,7 +93,7 @@ def stored(documents: Documents, objects: Iterable[Mapping[str, Any]]) -> Docume
     """
     data = {value["metadata"]["name"]: value["data"] for value in objects if value["kind"] == "ConfigMap"}
     found = [
-        parse_value(data[name][key])[0]
+        value_of(data[name][key])
         for name, key in (("kubeadm-config", "ClusterConfiguration"), ("kubelet-config", "kubelet"))
     ]
     kinds = [value["kind"] for value in found]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import yaml
-
+from hardway.config.scalars import values_of
 from hardway.model import Cluster, Node
 from hardway.parity.certificates import now
 from hardway.parity.oracle import Made
@@ -205,4 +204,4 @@ def _calls(made: Tree) -> list[Call]:
 
 def objects_of(call: Call) -> list[dict[str, Any]]:
     """The objects that a request carries."""
-    return [value for value in yaml.safe_load_all(call.text) if value]
+    return [value for value in values_of(call.text) if value]

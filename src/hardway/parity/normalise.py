@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from hardway.config.scalars import value_of
 from hardway.parity.certificates import (
     Surroundings,
     certificate_fields,
@@ -114,7 +115,7 @@ def environment_fields(text: str) -> Fields:
 
 def _document(content: bytes) -> Any:
     try:
-        return yaml.safe_load(content)
+        return value_of(content)
     # Of a date that there is none of, yaml says ValueError.
     except (yaml.YAMLError, ValueError) as error:
         return {"document": f"not YAML: {type(error).__name__}", "content": digest(content)}

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from hardway.config.scalars import value_of
 from hardway.parity.certificates import Surroundings, digest, offset, same_as
 from hardway.parity.made import Call, Requests, objects_of
 from hardway.parity.oracle import Action
@@ -180,7 +181,7 @@ def config_map_fields(data: Mapping[str, str], around: Surroundings) -> Fields:
         for found in re.findall(r"certificate-authority-data: (\S+)", text):
             text = text.replace(found, same_as(base64.b64decode(found), around.files).replace(" ", "-"))
         try:
-            document = yaml.safe_load(text)
+            document = value_of(text)
         except yaml.YAMLError:
             document = None
         if isinstance(document, dict):

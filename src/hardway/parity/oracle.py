@@ -14,8 +14,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from hardway.config.scalars import value_of
 from hardway.model import Cluster, Node
 from hardway.parity import documents
 from hardway.parity.certificates import Surroundings, now
@@ -199,9 +198,7 @@ def parse(output: str) -> list[Action]:
         name = _NAME.match(text)
         attached = _VALUE.search(text)
         value = (
-            yaml.safe_load(textwrap.dedent(attached[1].replace("\t", "", 1).replace("\n\t", "\n")))
-            if attached
-            else None
+            value_of(textwrap.dedent(attached[1].replace("\t", "", 1).replace("\n\t", "\n"))) if attached else None
         )
         if (match[1], match[2]) == ("PATCH", "nodes") and _SHOWS_NO_PATCH.search(output):
             # Since the change before, with questions in between.

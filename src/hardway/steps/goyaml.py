@@ -4,6 +4,7 @@ Source: gopkg.in/yaml.v2 2.4.0 `encode.go` (style of strings), `resolve.go` (wha
 (order of keys). PyYAML and it descend from one emitter; these three things are what they do not share.
 """
 
+import calendar
 import re
 from collections.abc import Mapping
 from functools import cmp_to_key
@@ -41,10 +42,10 @@ _NUMBER = re.compile(
     r"[-+]?(0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)"
 )
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_CLOCK = r"(?:[01]?[0-9]|2[0-3]):[0-5]?[0-9]:[0-5]?[0-9](?:[.,][0-9]+)?"
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-    r"(([Tt][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2}))"
-    r"| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]+)?)?"
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
+    rf"(?:[Tt]{_CLOCK}(?:Z|[-+][0-9]{{2}}:[0-9]{{2}})| {_CLOCK})?"
 )
 
 
@@ -61,9 +62,9 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _string)
-# Tags of YAML 1.1 that Go does not know or does not quote: a lone `=` or `<<`.
+# Tags of YAML 1.1 that Go does not know or does not quote: a lone `=` or `<<`, a date that there is not.
 _Dumper.yaml_implicit_resolvers = {
-    first: [(tag, words) for tag, words in resolvers if not tag.endswith((":value", ":merge"))]
+    first: [(tag, words) for tag, words in resolvers if not tag.endswith((":value", ":merge", ":timestamp"))]
     for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
 }
 
@@ -89,7 +90,17 @@ def means_something_else(text: str) -> bool:
         return _NUMBER.fullmatch(text) is not None
     if text[0] not in "+-0123456789":
         return False
-    return bool(_TIMESTAMP.fullmatch(text) or _NUMBER.fullmatch(text.replace("_", "")))
+    return _is_time(text) or _NUMBER.fullmatch(text.replace("_", "")) is not None
+
+
+def _is_time(text: str) -> bool:
+    """yaml.v2 asks `time.Parse`, which knows how long months are."""
+    found = _TIMESTAMP.fullmatch(text)
+    if not found:
+        return False
+    # Go counts a year 0, which is a leap year, and Python begins with 1.
+    year, month, day = int(found["year"]) or 4, int(found["month"]), int(found["day"])
+    return 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
 
 
 def _ordered(value: Any) -> Any:
