@@ -6,15 +6,17 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from pki_samples import bash, carry_out, cluster_below
 
 from hardway.chapters import certs, etcd, kubeconfig, kubelet_start
 from hardway.chapters.control_plane import CONTROL_PLANE
 from hardway.model import Certificates, Cluster, Node, Role, freeze_document
 from hardway.parity.certificates import now
-from hardway.parity.live import fetch, judge, members, runtime
+from hardway.parity.live import asked, fetch, judge, members, runtime, unfit
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
@@ -43,7 +45,11 @@ class Made:
     def judged(self, seen: SeenNode, *, ours: bool = False) -> list[Finding]:
         """All that is told of one node's files."""
         here, node = Judge(self.cluster, Tools("cluster.yaml", ours), now()), self.cluster.node(seen.name)
-        return [*judge.files(here, node, seen), *runtime.ends(here, node, seen)]
+        told = (judge.files(here, node, seen), unfit.files(here, node, seen), runtime.ends(here, node, seen))
+        return [
+            *asked.of_node(node, seen),
+            *asked.judged(seen, (finding for findings in told for finding in findings)),
+        ]
 
     def short(self, findings: list[Finding]) -> set[tuple[Grade, str, str]]:
         """Severity, path below the root, field."""
@@ -78,10 +84,10 @@ def lay(root: Path, steps: Iterator[Step]) -> None:
             carry_out(root, [step])
 
 
-def issue(root: Path, spec: CertSpec) -> bytes:
+def issue(root: Path, spec: CertSpec, digest: str = "sha256") -> bytes:
     """A certificate beside those of the cluster."""
     target = f"{root}/wrong/{len(list((root / 'wrong').iterdir()))}.crt"
-    done = bash(root, openssl.issue(replace(spec, certificate=target)))
+    done = bash(root, openssl.issue(replace(spec, certificate=target)).replace("digest=sha256", f"digest={digest}"))
     assert done.returncode == 0, done.stderr
     return Path(target).read_bytes()
 
@@ -101,6 +107,7 @@ def of_kubelet(root: Path, cluster: Cluster, node: Node) -> None:
     ca = base64.b64encode(Path(authority.certificate).read_bytes()).decode()
     conf.write_text(
         f"clusters:\n- cluster:\n    certificate-authority-data: {ca}\n    server: {cluster.endpoint.url}\n  name: a\n"
+        "contexts:\n- context:\n    cluster: a\n    user: default-auth\n  name: default\ncurrent-context: default\n"
         f"users:\n- name: default-auth\n  user:\n    client-certificate: {pem}\n    client-key: {pem}\n"
     )
     conf.chmod(0o600)
@@ -137,6 +144,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         "ended": issue(root, replace(server, days=-0.001)),
         "old CA": issue(root, replace(ca, dns_names=())),
         "old": issue(root, replace(ca, days=90)),
+        "SHA-1": issue(root, server, "sha1"),
     }  # fmt: skip
     # A worker has little of all this, and a name of its own.
     of_kubelet(root, cluster, worker)
@@ -196,6 +204,41 @@ def more(path: str, mode: int = 0o600, like: str = "") -> Damage:
     return damage
 
 
+def reshaped(path: str, change: Callable[[dict[str, Any]], object]) -> Damage:
+    """A document in YAML that somebody has given another shape."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        value = yaml.safe_load(seen.files[f"{made.root}/{path}"].content)
+        change(value)
+        return changed(path, content=yaml.safe_dump(value).encode())(made, seen)
+
+    return damage
+
+
+def without_openssl(damage: Damage) -> Damage:
+    """Labels of keys are all that is told."""
+
+    def both(made: Made, seen: SeenNode) -> SeenNode:
+        keys = {path: Key(key.label, None) for path, key in seen.keys.items()}
+        return damage(made, replace(seen, keys=keys, lacks=frozenset({"openssl"})))
+
+    return both
+
+
+def container(value: dict[str, Any]) -> dict[str, Any]:
+    """The only one of a static pod."""
+    (found,) = value["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def in_use(kind: str, **values: object) -> Callable[[dict[str, Any]], object]:
+    """More in the first cluster or user of a kubeconfig."""
+    return lambda value: value[f"{kind}s"][0][kind].update(
+        {name.replace("_", "-"): it for name, it in values.items()}
+    )
+
+
 API, KCM, ETCD = (f"etc/manifests/{name}.yaml" for name in ("kube-apiserver", "kube-controller-manager", "etcd"))
 PEM = "kubelet/pki/kubelet-client-current.pem"
 CONFIG = "kubelet/config.yaml"
@@ -204,6 +247,10 @@ CONFIG = "kubelet/config.yaml"
 def flag(component: str, name: str) -> str:
     """Field of a flag."""
     return f"containers[{component}].command.flags.{name}"
+
+
+OTHER = {"name": "other", "cluster": {"server": "https://192.0.2.9:6443"}}
+OPEN = {"name": "other", "cluster": {"server": "https://192.0.2.9:6443", "insecure-skip-tls-verify": True}}
 
 
 @pytest.mark.parametrize(
@@ -288,6 +335,65 @@ def flag(component: str, name: str) -> str:
         (WORKER, edited(CONFIG, "Webhook", "AlwaysAllow"), {(E, CONFIG, "authorization.mode")}),
         (WORKER, edited(CONFIG, "rotateCertificates", "readOnlyPort: 10255\nrotateCertificates"), {
             (E, CONFIG, "readOnlyPort"),
+        }),
+        # What nobody thinks of is told as well, and hides nothing else.
+        (MASTER, edited(API, "    - kube-apiserver\n", "    - 5\n"), {(E, API, "spec.containers[0].command[0]")}),
+        (MASTER, reshaped(API, lambda v: container(v)["command"].insert(1, {"--feature-gates": "Foo=true"})), {
+            (W, API, "containers[kube-apiserver].command.words"),
+            (E, API, "spec.containers[0].command[1]"),
+        }),
+        (MASTER, reshaped(API, lambda v: container(v).update(command=None)), {
+            (E, API, flag("kube-apiserver", "authorization-mode")),
+        }),
+        (MASTER, reshaped(API, lambda v: container(v).update(args="--v=2")), {(E, API, "spec.containers[0].args")}),
+        (MASTER, reshaped(KCM, lambda v: v.update(spec=[])), {(E, KCM, "spec.containers")}),
+        (MASTER, reshaped(KCM, lambda v: v["spec"]["containers"].insert(0, "x")), {(E, KCM, "spec.containers[0]")}),
+        (MASTER, changed(ETCD, content=b"- a\n"), {(E, ETCD, "spec.containers")}),
+        (MASTER, changed(ETCD, content=b"metadata: !!timestamp 2026-99-99\n"), {(E, ETCD, "document")}),
+        (WORKER, changed(CONFIG, content=b"a: &a [*a]\n"), {(E, CONFIG, "document")}),
+        (WORKER, changed(CONFIG, content=b"\xff\xfe"), {(W, CONFIG, "authorization.mode")}),
+        (WORKER, changed("kubelet/kubeadm-flags.env", content=b"\xff\n"), {
+            (N, "kubelet/kubeadm-flags.env", "line 0"),
+        }),
+        (WORKER, changed("etc/kubelet.conf", content=b"clusters: 5\nusers: [x]\n"), {
+            (E, "etc/kubelet.conf", "server"), (E, "etc/kubelet.conf", "current-context"),
+        }),
+        # As fetch tells a copy of bootstrap-kubelet.conf, and as it did without the name of the token.
+        (WORKER, reshaped("etc/kubelet.conf", lambda v: v["users"][0].update(user={"token": "(not sent)"})), {
+            (E, "etc/kubelet.conf", "client-certificate"), (E, "etc/kubelet.conf", "client-key"),
+            (W, "etc/kubelet.conf", "users[default-auth].token"),
+        }),
+        (WORKER, reshaped("etc/kubelet.conf", lambda v: v["users"][0].update(user=None)), {
+            (E, "etc/kubelet.conf", "client-certificate"), (E, "etc/kubelet.conf", "client-key"),
+        }),
+        (MASTER, reshaped("etc/admin.conf", lambda v: v["users"].append(5)), set()),
+        (MASTER, reshaped("etc/admin.conf", lambda v: v.update(users=5)), {
+            (E, "etc/admin.conf", "users[kubernetes-admin].client-certificate-data.subject"),
+        }),
+        # A second entry that nobody uses is somebody's own; a context that leads nowhere is not.
+        (WORKER, reshaped("etc/kubelet.conf", lambda v: v["clusters"].insert(0, OTHER)), set()),
+        (WORKER, reshaped("etc/kubelet.conf", lambda v: v.update({"current-context": "x"})), {
+            (E, "etc/kubelet.conf", "current-context"), (E, "etc/kubelet.conf", "server"),
+        }),
+        (WORKER, reshaped("etc/kubelet.conf", in_use("cluster", insecure_skip_tls_verify=True)), {
+            (E, "etc/kubelet.conf", "clusters[a].insecure-skip-tls-verify"),
+        }),
+        (MASTER, reshaped("etc/admin.conf", lambda v: v["clusters"].insert(0, OPEN)), {
+            (N, "etc/admin.conf", "clusters[other].insecure-skip-tls-verify"),
+        }),
+        (MASTER, reshaped("etc/scheduler.conf", in_use("cluster", proxy_url="(not sent)")), {
+            (W, "etc/scheduler.conf", "clusters[my-first-cluster].proxy-url"),
+        }),
+        (MASTER, reshaped("etc/scheduler.conf", in_use("user", **{"as": "(not sent)"})), {
+            (W, "etc/scheduler.conf", "users[system:kube-scheduler].as"),
+        }),
+        (MASTER, with_certificate("etc/pki/apiserver.crt", "SHA-1"), {(E, "etc/pki/apiserver.crt", "signature")}),
+        # openssl could not read it: that is something else than that nobody asked.
+        (MASTER, lambda m, s: replace(s, keys={**s.keys, f"{m.root}/etc/pki/ca.key": Key("EC PRIVATE KEY", "")}), {
+            (E, "etc/pki/ca.key", "pair"),
+        }),
+        (MASTER, without_openssl(changed("etc/pki/ca.key", mode=0o644)), {
+            (W, "openssl", "installed"), (E, "etc/pki/ca.key", "file.mode"),
         }),
     ],
 )  # fmt: skip

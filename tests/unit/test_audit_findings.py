@@ -16,10 +16,10 @@ from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference
 from hardway.parity.live import fetch, found, judge, left, members, runtime, source, tokens, wanted
 from hardway.parity.live.cures import Tools
-from hardway.parity.live.finding import Finding, Grade, ordered
+from hardway.parity.live.finding import Finding, Grade, ordered, shown
 from hardway.parity.live.grades import grade
 from hardway.parity.live.judge import Judge
-from hardway.parity.live.seen import Secret, SeenCluster, SeenNode, heard, seen_node
+from hardway.parity.live.seen import Key, Secret, SeenCluster, SeenNode, heard, seen_node
 from hardway.parity.objects import TOKEN
 from hardway.renderers.files import Entry, Kind, file
 
@@ -55,7 +55,25 @@ def test_no_key_leaves_the_node(tmp_path: Path) -> None:
         f"    client-key-data: {secret}\n    token: abcdef.0123456789abcdef\n    password: hunter2hunter2\n"
         f"- name: folded\n  user:\n    client-key-data: >-\n      {secret}\n"
         f'- name: quoted\n  user: {{"client-key-data": "{secret}"}}\n'
+        "- name: run\n  user:\n    exec:\n      command: hunter2hunter2\n      env:\n      - name: hunter2hunter2\n"
     )
+    # Nor from where nobody expects one.
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    text = (tmp_path / "admin.conf").read_text()
+    for name, content in {
+        "admin.conf": text,
+        "admin.conf.bak": text,
+        "apiserver.key.bak": key.decode(),
+        "apiserver.key": key.decode(),
+        "secret.yaml": f"data:\n  tls.key: {secret}\n",
+        "bearer.json": '{"token" : "hunter2hunter2"}',
+        "archive.tar.gz": "\0hunter2hunter2",
+        "mine.yaml": "metadata: {name: mine}\nspec: {volumes: [{projected: {sources: [{serviceAccountToken: {}}]}}]}\n",
+    }.items():
+        (folder / name).write_text(content)
+    (tmp_path / "pki/raw.key").write_text("hunter2hunter2")
+    (tmp_path / "pki/cut.crt").write_text(f"-----BEGIN CERTIFICATE-----\n{key.decode()}")
     script = f"set -uo pipefail\naudit() {{\n{node_script(tmp_path)}\n}}\naudit </dev/null\n"
     done = subprocess.run(["bash"], input=script, text=True, capture_output=True, check=False)
     answers = heard(done.stdout.splitlines())
@@ -64,6 +82,12 @@ def test_no_key_leaves_the_node(tmp_path: Path) -> None:
     everything = done.stdout + "".join(entry.content.decode() for entry in seen.files.values())
 
     assert answers["end"] == [""]
+    hidden = {f"{folder}/{name}" for name in ("admin.conf.bak", "apiserver.key.bak", "secret.yaml", "bearer.json")}
+    assert seen.withheld == hidden
+    assert b"mine" in seen.files[f"{folder}/mine.yaml"].content
+    assert seen.keys[f"{tmp_path}/pki/raw.key"] == Key("", "")
+    assert config.count("(not sent)") == 3
+    assert seen.files[f"{folder}/admin.conf"].content.decode() == config
     for part in (secret[100:140], key.decode().splitlines()[3], "hunter2", "0123456789abcdef\n"):
         assert part not in everything
     assert seen.keys[f"{tmp_path}/pki/sa.key"].label == "RSA PRIVATE KEY"
@@ -235,6 +259,37 @@ def test_members_that_do_not_vote_or_are_somewhere_else() -> None:
     ]
 
 
+def test_members_that_never_started() -> None:
+    """They have no name, however many they are; of two with one name the master's own is the one with its address."""
+    masters = [
+        {"ID": str(n), "name": m.name, "peerURLs": [f"https://{m.address}:2380"]}
+        for n, m in enumerate(CLUSTER.control_planes)
+    ]
+    twin = {"ID": "20", "name": MASTER.name, "peerURLs": ["https://192.0.2.9:2380"]}
+    new = [{"ID": str(number), "name": "", "peerURLs": [f"https://192.0.2.{number}:2380"]} for number in (30, 31)]
+    api = SeenCluster({}, (), members=(twin, *masters, *new))
+    told = [f.cure.rpartition(" ")[2] for f in members.members(JUDGE, {}, api)]
+
+    assert told == ["14", "1e", "1f"]
+
+
+def test_no_login_is_shown() -> None:
+    """Neither of a proxy nor of any URL, nor what a variable keeps secret; an image stays as it is."""
+    image = '"registry.example.com/kube-apiserver@sha256:' + "a" * 64 + '"'
+
+    def value(field: str, value: str) -> str:
+        finding = shown(Finding(Grade.NOTE, "a", "", "", field, ABSENT, value))
+        return finding.found
+
+    env = "spec.containers[kube-apiserver].env"
+    assert value(f"{env}[HTTPS_PROXY].value", '"http://user:hunter/2@proxy:3128"') == '"http://***@proxy:3128"'
+    assert value(f"{env}[https_proxy].value", '"user:hunter2@proxy:3128"') == '"***@proxy:3128"'
+    assert value(f"{env}[NO_PROXY].value", '"10.0.0.0/8,.svc"') == '"10.0.0.0/8,.svc"'
+    assert value(f"{env}[AWS_SECRET_ACCESS_KEY].value", '"hunter2"') == "(not shown)"
+    assert value("flags.etcd-servers", "https://u:p@a:1,https://u:p@b:1") == "https://***@a:1,https://***@b:1"
+    assert value("image", image) == image
+
+
 def kubelet(*more: str, env: str = "--node-ip=10.30.0.11", **seen: Any) -> list[tuple[Grade, str, str]]:
     """What is told of a kubelet that runs with kubeadm's flags and these, and of its node."""
     base = ("--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf", "--config=/var/lib/kubelet/config.yaml")
@@ -297,10 +352,10 @@ def test_an_inventory_alone_is_enough(tmp_path: Path) -> None:
         "apiVersion: hardway.dev/v1alpha1\nkind: Inventory\nnodes:\n"
         "- {name: one.example.org, address: 192.0.2.1, roles: [control-plane]}\n"
     )
-    cluster, ours = source.given(target)
-    target.write_text("kind: Other\n")
+    given = source.given(target)
+    target.write_text("apiVersion: a\nkind: Other\n")
 
-    assert ([node.name for node in cluster.nodes], ours) == (["one.example.org"], False)
+    assert ([node.name for node in given.cluster.nodes], given.ours) == (["one.example.org"], False)
     with pytest.raises(UsageError):
         source.given(target)
 
@@ -312,20 +367,6 @@ def test_the_worst_comes_first() -> None:
     assert [(f.grade.value, f.node) for f in ordered(findings)] == [
         (g, n) for g in ("error", "warning", "note") for n in ("a", "b")
     ]
-
-
-@pytest.mark.parametrize(("allowed", "expected"), [("admin", "by admin\n"), ("super-admin", "by super-admin\n")])
-def test_the_api_is_asked_without_the_binding_of_administrators(tmp_path: Path, allowed: str, expected: str) -> None:
-    """Where admin.conf is refused, super-admin.conf is taken."""
-    for name in ("admin", "super-admin"):
-        (tmp_path / f"{name}.conf").touch()
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(f'#!/bin/bash\nname="${{1##*/}}"\n[ "$name" = {allowed}.conf ] && echo "by ${{name%.conf}}"\n')
-    kubectl.chmod(0o755)
-    script = fetch.API.replace("/etc/kubernetes", str(tmp_path)) + f"PATH={tmp_path}:$PATH\napi get nodes\n"
-    done = subprocess.run(["bash"], input=script, text=True, capture_output=True, check=False)
-
-    assert done.stdout == expected
 
 
 def api_of(*addresses: str) -> SeenCluster:
@@ -354,10 +395,39 @@ def test_machines_without_a_node_and_nodes_without_a_machine(tmp_path: Path, our
         "- {name: node-1.example.com, address: 192.0.2.1, roles: [control-plane]}\n"
         "- {name: node-2.example.com, address: 192.0.2.2, roles: [worker]}\n"
     )
-    before, _ = source.given(target)
+    before = source.given(target)
     cluster, findings = source.actual(Tools(str(target), ours), before, api_of("192.0.2.1", "192.0.2.3"))
     told = [(f.grade, f.node, f.cure.split(" ")[0]) for f in findings]
 
     lost = (Grade.ERROR, "node-2.example.com", "hardway" if ours else "kubeadm")
     assert [node.name for node in cluster.nodes] == [f"node-{number}.example.com" for number in (1, 2, 3)]
     assert sorted(told) == sorted([lost, *([(Grade.WARNING, "node-3.example.com", "")] if ours else [])])
+
+
+def test_nodes_without_an_address(tmp_path: Path) -> None:
+    """Those of the Inventory are known by their names and judged; others are told, as are other addresses."""
+    target = tmp_path / "inventory.yaml"
+    target.write_text(
+        "apiVersion: hardway.dev/v1alpha1\nkind: Inventory\nbaseDomain: example.com\nnodes:\n"
+        "- {name: node-1, address: 192.0.2.1, roles: [control-plane]}\n"
+        "- {name: node-2.example.com, address: 192.0.2.2, roles: [worker]}\n"
+        "- {name: node-3.example.com, address: 192.0.2.3, roles: [worker]}\n"
+    )
+    before = source.given(target)
+    api = api_of("192.0.2.1", "192.0.2.2", "192.0.2.9", "192.0.2.4")
+    first, second, third, fourth = (dict(node) for node in api.nodes)
+    first["metadata"] = first["metadata"] | {"name": "node-1"}
+    third["metadata"] = third["metadata"] | {"name": "node-3.example.com"}
+    for node in (second, fourth):
+        node["status"] = {"addresses": [{"type": "Hostname", "address": "a"}, {"type": "InternalIP", "address": "a"}]}
+    cluster, findings = source.actual(
+        Tools(str(target), False), before, replace(api, nodes=(first, second, third, fourth))
+    )
+    told = {(f.grade, f.item, f.field, f.found) for f in findings}
+
+    assert [node.name for node in cluster.nodes] == ["node-1", "node-2.example.com", "node-3.example.com"]
+    assert told == {
+        (Grade.ERROR, "Node node-2.example.com", "status.addresses", ABSENT),
+        (Grade.WARNING, "Node node-3.example.com", "status.addresses", "192.0.2.9"),
+        (Grade.ERROR, "Node node-4.example.com", "status.addresses", ABSENT),
+    }

@@ -133,6 +133,34 @@ def test_what_joining_nodes_believe() -> None:
     assert fields(None) == ["server", "certificate-authority-data"]
 
 
+def moved(stored: Objects, given: Objects | None) -> set[str]:
+    """Fields in which kubelet-config has moved away from the KubeletConfiguration of cluster.yaml, if that has one."""
+    known = freeze_document({"clusterDomain": "cluster.local"} | (given or {}))
+    before = replace(CLUSTER, kubelet_configuration=known, kubelet_configuration_given=given is not None)
+    here = replace(JUDGE, cluster=replace(CLUSTER, kubelet_configuration=freeze_document({**thaw(known), **stored})))
+    return {f.field for f in judge.declared(here, before)}
+
+
+def test_what_the_cluster_has_moved_away_from() -> None:
+    """A document that cluster.yaml leaves out is the cluster's own affair, and a resolver that it leaves out kubeadm's."""
+    resolver = {"resolvConf": "/run/systemd/resolve/resolv.conf"}
+
+    assert moved({"maxPods": 200}, None) == set()
+    assert moved({"maxPods": 200}, {"maxPods": 110}) == {"maxPods"}
+    assert moved(resolver | {"maxPods": 200}, {}) == {"maxPods"}
+    assert moved(resolver, {"resolvConf": "/etc/mine.conf"}) == {"resolvConf"}
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_kube_proxy_of_its_own(given: bool) -> None:
+    """The same for KubeProxyConfiguration."""
+    known, stored = (freeze_document({"mode": mode}) for mode in ("iptables", "nftables"))
+    before = replace(CLUSTER, kube_proxy_configuration=known, kube_proxy_configuration_given=given)
+    here = replace(JUDGE, cluster=replace(CLUSTER, kube_proxy_configuration=stored))
+
+    assert [f.field for f in judge.declared(here, before)] == (["mode"] if given else [])
+
+
 LABELS = dict.fromkeys(judge.LABELS, "")
 SOCKET = {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///var/run/containerd/containerd.sock"}
 TAINTS = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]

@@ -116,6 +116,6 @@ def environment_fields(text: str) -> Fields:
 def _document(content: bytes) -> Any:
     try:
         return value_of(content)
-    # Of a date that there is none of, yaml says ValueError.
+    # Of a `!!timestamp` that there is none of, yaml says ValueError.
     except (yaml.YAMLError, ValueError) as error:
         return {"document": f"not YAML: {type(error).__name__}", "content": digest(content)}

@@ -111,9 +111,22 @@ def of_object(tools: Tools, cluster: Cluster, chapter: str, value: Document) -> 
     """For an object of the API: the chapter, or the object itself, which has no side effects."""
     if tools.ours:
         return hardway(tools, chapter, cluster.first_control_plane)
+    return f"{_piped(value)} apply --server-side --force-conflicts -f -"
+
+
+def anew(value: Document) -> str:
+    """For what somebody has added to an object of the API: the object in its place, as kubeadm's own updates put it.
+
+    Applying leaves alone what others have added. Their labels and annotations go as well.
+    """
+    return f"{_piped(value)} replace -f -"
+
+
+def _piped(value: Document) -> str:
+    """bash that hands an object to a kubectl that may change it."""
     whole = thaw(value)
     kubectl = KUBECTL.replace("/admin", "/super-admin") if whole["metadata"]["name"] == ADMINS else KUBECTL
-    return f"printf %s {quote(json.dumps(whole))} | {kubectl} apply --server-side --force-conflicts -f -"
+    return f"printf %s {quote(json.dumps(whole))} | {kubectl}"
 
 
 def of_node(tools: Tools, node: Node, chapter: str, verb: str, argument: str) -> str:
@@ -121,6 +134,21 @@ def of_node(tools: Tools, node: Node, chapter: str, verb: str, argument: str) ->
     if tools.ours:
         return hardway(tools, chapter, node)
     return f"{KUBECTL} {words([verb, 'node', node.name, argument])}"
+
+
+def renew(tools: Tools, node: Node, name: str) -> str:
+    """For a certificate that ends, by kubeadm's name for it."""
+    if tools.ours:
+        return f"hardway certs renew -f {quote(tools.file)} {name} --node {node.host_name}"
+    return f"kubeadm certs renew {name}"
+
+
+def show_certificate(path: str) -> str:
+    """For a certificate of somebody else's, in a file of its own or in a kubeconfig: whose it is."""
+    show = "openssl x509 -noout -subject -issuer -enddate"
+    if not path.endswith(".conf"):
+        return f"{show} -in {quote(path)}"
+    return f"sed -n 's/^.*client-certificate-data: //p' {quote(path)} | while read -r pem; do base64 -d <<<\"$pem\" | {show}; done"
 
 
 def etcdctl(cluster: Cluster, *argv: str) -> str:

@@ -15,6 +15,7 @@ from hardway.parity.live.seen import SeenNode
 from hardway.steps.shell import quote
 
 CHAPTER = "download-certs"
+RENEWAL = "whoever runs etcd issues a new one"
 
 
 def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
@@ -33,7 +34,9 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
         mode = f"{key.mode:04o}"
         yield Finding(Grade.ERROR, node.name, CHAPTER, etcd.key_file, "file.mode", "0600", mode, cure)
     told = seen.keys.get(etcd.key_file)
-    if certificate and told and public_hash(certificate.content) != told.public:
+    # None: nobody could ask; of what openssl cannot read it is empty, which fits nothing.
+    public = told.public if told else None
+    if certificate and public is not None and public_hash(certificate.content) != (public or "none"):
         wrong = f"does not fit {etcd.cert_file}"
         cure = "take both from a master whose API server works, or from whoever runs etcd"
         yield Finding(Grade.ERROR, node.name, CHAPTER, etcd.key_file, "pair", "fits", wrong, cure)
@@ -48,4 +51,4 @@ def _end(judge: Judge, node: Node, path: str, pem: bytes, soon: timedelta) -> It
     except ValueError:
         yield Finding(Grade.ERROR, node.name, CHAPTER, path, "certificate", "one in PEM", "none that can be read")
         return
-    yield from ending(judge, node, path, end, soon, "whoever runs etcd issues a new one")
+    yield from ending(judge, node, path, end, soon, RENEWAL)

@@ -1,7 +1,10 @@
 """What an audit finds."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from hardway.parity.compare import ABSENT
 
 
 class Grade(StrEnum):
@@ -34,6 +37,26 @@ class Finding:
 
 CLUSTER = "cluster"
 """Stands for the node where an item is an API object."""
+
+
+_LOGIN = re.compile(r"(?<=//)[^/\s]+(?=@)")
+_LOGIN_OF_PROXY = re.compile(r"(?<=//).+(?=@)|(?<=^\")(?!\w+://).+(?=@)")
+_SECRET_VARIABLE = re.compile(r"\.env\[[^]]*(PASSW|SECRET|TOKEN|KEY|CREDENTIAL)[^]]*]\.value$", re.IGNORECASE)
+
+
+def shown(finding: Finding) -> Finding:
+    """The finding without logins of URLs (kubeadm copies the proxy variables of its shell) and secrets of environments.
+
+    Here and not where values are read: they are compared as they are.
+    """
+
+    def hidden(value: str) -> str:
+        if _SECRET_VARIABLE.search(finding.field) and value != ABSENT:
+            return "(not shown)"
+        login = _LOGIN_OF_PROXY if "proxy" in finding.field.lower() else _LOGIN
+        return login.sub("***", value)
+
+    return replace(finding, expected=hidden(finding.expected), found=hidden(finding.found))
 
 
 def ordered(findings: list[Finding]) -> tuple[Finding, ...]:

@@ -3,16 +3,20 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import yaml
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
+from hardway.config.scalars import value_of
 from hardway.model import Cluster
 from hardway.parity.certificates import Surroundings, certificate_fields, pem_form, same_as
+from hardway.parity.compare import ABSENT
 from hardway.parity.live.seen import Key, SeenNode
 from hardway.parity.live.seen import key as told_key
 from hardway.parity.normalise import entry_fields, flag_fields
@@ -21,6 +25,14 @@ from hardway.renderers.files import Entry, Kind
 
 _STRING_TYPE = re.compile(r" \([A-Za-z0-9]+\)(?=$|[+,])")
 _KEPT = ("subject", "signer", "key", "KeyUsage", "ExtendedKeyUsage", "BasicConstraints")
+NOT_ASKED = "not asked"
+"""In place of a value that no node has told; nothing is judged by it."""
+UNREADABLE = (
+    ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What `cryptography` says of certificates and keys that it does not understand."""
+MISSHAPEN = (*UNREADABLE, yaml.YAMLError, AttributeError, LookupError, TypeError, RecursionError)
+"""What a value says that is not of the shape that it should be."""
 
 
 def surroundings(node: SeenNode, moment: datetime) -> Surroundings:
@@ -30,12 +42,20 @@ def surroundings(node: SeenNode, moment: datetime) -> Surroundings:
 
 
 def fields(cluster: Cluster, node: SeenNode, path: str, around: Surroundings) -> Fields:
-    """One file or directory that is there."""
+    """One file or directory that is there, whatever is in it."""
     entry = node.files[path]
     state: Fields = entry_fields(path, Entry(Kind.DIRECTORY, entry.mode, entry.owner), around)
     state["file.kind"] = entry.kind.value
     if entry.kind is not Kind.FILE:
         return state
+    try:
+        return _content_fields(cluster, node, path, around, state)
+    except MISSHAPEN as error:
+        return state | {"document": f"cannot be read: {type(error).__name__}"}
+
+
+def _content_fields(cluster: Cluster, node: SeenNode, path: str, around: Surroundings, state: Fields) -> Fields:
+    entry = node.files[path]
     kubernetes = cluster.paths.kubernetes
     if path == f"{kubernetes}/kubelet.conf":
         return state | kubelet_conf_fields(entry.content, around)
@@ -56,7 +76,10 @@ def fields(cluster: Cluster, node: SeenNode, path: str, around: Surroundings) ->
 
 def signed_fields(pem: bytes, around: Surroundings) -> Fields:
     """What matters of a certificate that may be of any age; its names one by one, in no order."""
-    whole = certificate_fields(pem, around)
+    try:
+        whole = certificate_fields(pem, around)
+    except UNREADABLE as error:
+        return {"certificate": f"unreadable: {error}"}
     if "certificate" in whole:
         return {"certificate": whole["certificate"]}
     kept = {name: whole[name] for name in _KEPT if name in whole}
@@ -72,6 +95,10 @@ def _key(key: Key | None, beside: bytes | None) -> Fields:
 def _pair(key: Key | None, beside: bytes | None) -> str:
     if key is None or beside is None:
         return "nothing beside it"
+    if key.public is None:
+        return NOT_ASKED
+    if not key.public:
+        return "openssl cannot read the key"
     return "fits" if public_hash(beside) == key.public else "does not fit"
 
 
@@ -82,7 +109,7 @@ def public_hash(pem: bytes) -> str:
             key: Any = x509.load_pem_x509_certificate(pem).public_key()
         else:
             key = serialization.load_pem_public_key(pem)
-    except ValueError:
+    except UNREADABLE:
         return ""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
@@ -90,9 +117,47 @@ def public_hash(pem: bytes) -> str:
 
 def _document(text: bytes) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return value_of(text)
+    # Of a `!!timestamp` that there is none of, yaml says ValueError.
+    except (yaml.YAMLError, ValueError):
         return None
+
+
+def _named(value: Any, entries: str, body: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The named entries of a kubeconfig's list, as far as they are such."""
+    items = value.get(entries) if isinstance(value, dict) else None
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            its = item.get(body)
+            yield str(item.get("name")), its if isinstance(its, dict) else {}
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a kubeconfig's current context leads to; names are empty and entries too where it leads nowhere."""
+
+    context: str
+    cluster: str = ""
+    user: str = ""
+    its_cluster: Mapping[str, Any] = field(default_factory=dict)
+    its_user: Mapping[str, Any] = field(default_factory=dict)
+
+
+def used(text: bytes) -> Used:
+    """As kubectl and kubelets go: by current-context, the last entry of a name."""
+    value = _document(text)
+    name = str(value.get("current-context") or "") if isinstance(value, dict) else ""
+    context = dict(_named(value, "contexts", "context")).get(name, {})
+    clusters, users = dict(_named(value, "clusters", "cluster")), dict(_named(value, "users", "user"))
+    cluster, user = str(context.get("cluster") or ""), str(context.get("user") or "")
+    if cluster not in clusters or user not in users:
+        return Used(name)
+    return Used(name, cluster, user, clusters[cluster], users[user])
+
+
+def clusters(text: bytes) -> dict[str, dict[str, Any]]:
+    """The clusters that a kubeconfig knows, by name."""
+    return dict(_named(_document(text), "clusters", "cluster"))
 
 
 def kubeconfig_fields(text: bytes, around: Surroundings) -> Fields:
@@ -102,9 +167,8 @@ def kubeconfig_fields(text: bytes, around: Surroundings) -> Fields:
         return {"document": "not a kubeconfig"}
     embedded: Fields = {}
     for place, entry in (("cluster", "clusters"), ("user", "users")):
-        for item in value.get(entry) or []:
-            body = item.get(place) or {}
-            where = f"{entry}[{item.get('name')}]"
+        for name, body in _named(value, entry, place):
+            where = f"{entry}[{name}]"
             certificate = _pem(body.pop("client-certificate-data", None))
             if authority := body.pop("certificate-authority-data", None):
                 embedded[f"{where}.certificate-authority-data"] = same_as(_pem(authority), around.files)
@@ -117,24 +181,21 @@ def kubeconfig_fields(text: bytes, around: Surroundings) -> Fields:
 
 def client_certificates(text: bytes) -> list[bytes]:
     """The certificates that are embedded in a kubeconfig, as PEM."""
-    value = _document(text)
-    users = (value.get("users") or []) if isinstance(value, dict) else []
-    found = (_pem((user.get("user") or {}).get("client-certificate-data")) for user in users)
+    found = (_pem(user.get("client-certificate-data")) for _, user in _named(_document(text), "users", "user"))
     return [pem for pem in found if pem]
 
 
 def kubelet_conf_fields(text: bytes, around: Surroundings) -> Fields:
     """What counts in a kubelet.conf: its names differ between the first master and the others."""
-    value = _document(text)
-    try:
-        cluster, user = value["clusters"][0]["cluster"], value["users"][0]["user"]
-    except (LookupError, TypeError):
-        return {"document": "not a kubeconfig"}
+    its = used(text)
+    if not its.cluster:
+        return {"document": "current-context leads to no cluster and user"}
+    embedded = "embedded" if "client-certificate-data" in its.its_user else ABSENT
     return {
-        "server": str(cluster.get("server")),
-        "certificate-authority": same_as(_pem(cluster.get("certificate-authority-data")), around.files),
-        "client-certificate": str(user.get("client-certificate", "embedded")),
-        "client-key": str(user.get("client-key", "embedded")),
+        "server": str(its.its_cluster.get("server")),
+        "certificate-authority": same_as(_pem(its.its_cluster.get("certificate-authority-data")), around.files),
+        "client-certificate": str(its.its_user.get("client-certificate", embedded)),
+        "client-key": str(its.its_user.get("client-key", embedded)),
     }
 
 
@@ -148,8 +209,12 @@ def _pem(encoded: Any) -> bytes:
 def running_fields(pod: Mapping[str, Any]) -> Fields:
     """What a static pod's containers run, as its manifest or its mirror in the API says."""
     found: Fields = {}
-    for container in (pod.get("spec") or {}).get("containers") or []:
-        where = f"containers[{container.get('name')}]"
-        found[f"{where}.image"] = f'"{container.get("image")}"'
-        found |= prefixed(flag_fields(list(container.get("command") or [])), f"{where}.command")
+    spec = pod.get("spec")
+    containers = spec.get("containers") if isinstance(spec, dict) else None
+    for container in containers if isinstance(containers, list) else ():
+        if isinstance(container, dict):
+            where = f"containers[{container.get('name')}]"
+            command = container.get("command")
+            found[f"{where}.image"] = f'"{container.get("image")}"'
+            found |= prefixed(flag_fields(command if isinstance(command, list) else []), f"{where}.command")
     return found

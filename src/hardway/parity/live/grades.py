@@ -104,6 +104,9 @@ RULES: tuple[Rule, ...] = (
     Rule("*/kubeadm-flags.env", "*", N, expected=ABSENT),
     # kubeadm copies the proxy variables of the shell in which it ran.
     Rule("*/manifests/*", "*.env*", N),
+    Rule("DaemonSet kube-system/kube-proxy", "*.env.order", N),
+    Rule("DaemonSet kube-system/kube-proxy", "*.env[*_proxy].*", N),
+    Rule("DaemonSet kube-system/kube-proxy", "*.env[*_PROXY].*", N),
     Rule("*/manifests/*", "*.command.order", N),
     # The kubelet renews its certificate, and after the end of the old one cannot start with this file.
     Rule("*/kubelet.conf", "client-*", E),
@@ -113,6 +116,8 @@ RULES: tuple[Rule, ...] = (
     Rule("Service *", "item", E, found=ABSENT),
     Rule("Service kube-system/kube-dns", "spec.clusterIP*", E),
     Rule("ConfigMap *", "item", E),
+    # Nobody reads it; kubeadm up to 1.21 kept ClusterStatus in kubeadm-config.
+    Rule("ConfigMap *", "data.*", N, expected=ABSENT, found="present"),
     Rule("* kube-system/coredns", "*", N),
     Rule("*", "metadata.annotations.kubeadm.kubernetes.io/component-config.hash", N),
     Rule("ClusterRole*", "*", E),

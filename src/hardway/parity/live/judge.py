@@ -10,12 +10,12 @@ from hardway.chapters.mark_control_plane import DEFAULT_TAINTS, LABELS
 from hardway.model import Cluster, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference, compare_fields
-from hardway.parity.live import cures, found, left, wanted
+from hardway.parity.live import cures, differences, found, left, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.grades import grade
 from hardway.parity.live.seen import SeenCluster, SeenNode
-from hardway.parity.objects import item_name, object_fields
+from hardway.parity.objects import item_name
 from hardway.parity.values import Fields, flatten
 
 ADDONS = {
@@ -109,18 +109,20 @@ def objects(judge: Judge, there: Mapping[str, Mapping[str, Any]], authority: byt
     for chapter, value in wanted.objects(judge.cluster):
         if chapter in skipped:
             continue
-        name = item_name(thaw(value))
+        ours = thaw(value)
+        name = item_name(ours)
         cure = cures.of_object(judge.tools, judge.cluster, chapter, value)
         if name not in there:
             yield judge.finding(Difference(name, "item", "present", ABSENT), CLUSTER, chapter, cure)
             continue
-        sides = _object(thaw(value), around), _object(dict(there[name]), around)
-        for difference in compare_fields(name, *sides):
-            exact = difference.field.startswith(("rules", "subjects", "roleRef"))
-            empty = difference.ours in ("{}", "[]", "null", '""')
-            if (difference.ours == ABSENT and not exact) or (empty and difference.kubeadm == ABSENT):
-                continue
-            yield judge.finding(difference, CLUSTER, chapter, cure)
+        for difference in differences.of_object(name, ours, there[name], around):
+            more = difference.ours == ABSENT or difference.field.endswith(".order")
+            mends = not more or difference.field.startswith(_ONE_VALUE)
+            yield judge.finding(difference, CLUSTER, chapter, cure if mends else cures.anew(value))
+
+
+_ONE_VALUE = ("rules", "subjects", "roleRef")
+"""Lists that applying puts in place whole; of other things it leaves alone what others have added."""
 
 
 def cluster_info(judge: Judge, there: Mapping[str, Any] | None, authority: bytes) -> Iterator[Finding]:
@@ -146,89 +148,64 @@ def cluster_info(judge: Judge, there: Mapping[str, Any] | None, authority: bytes
             )  # fmt: skip
 
 
-def _object(value: dict[str, Any], around: Surroundings) -> Fields:
-    """An object by its fields; a document in a ConfigMap by its values, not by its text."""
-    fields = object_fields(value, around)
-    texts = {name for name in fields if name.endswith(".text")}
-    parsed = {name for name in texts if any(other.startswith(name[:-4]) for other in fields.keys() - texts)}
-    return {name: text for name, text in fields.items() if name not in parsed}
-
-
 def registration(judge: Judge, node: Node, there: Mapping[str, Any]) -> Iterator[Finding]:
     """Labels, annotation and taints of a Node."""
-    item = f"Node {node.name}"
     labels = there["metadata"].get("labels") or {}
     annotations = there["metadata"].get("annotations") or {}
+    mark = "mark-control-plane"
+
+    def told(severity: Grade, chapter: str, field: str, expected: str, found: str, cure: str) -> Finding:
+        return Finding(severity, node.name, chapter, f"Node {node.name}", field, expected, found, cure)
+
     if node.is_control_plane:
         for label in LABELS:
             if labels.get(label) != "":
-                cure = cures.of_node(judge.tools, node, "mark-control-plane", "label", f"{label}=")
-                yield Finding(
-                    Grade.WARNING,
-                    node.name,
-                    "mark-control-plane",
-                    item,
-                    f"metadata.labels.{label}",
-                    '""',
-                    f'"{labels[label]}"' if label in labels else ABSENT,
-                    cure,
-                )
+                has = f'"{labels[label]}"' if label in labels else ABSENT
+                cure = cures.of_node(judge.tools, node, mark, "label", f"{label}=")
+                yield told(Grade.WARNING, mark, f"metadata.labels.{label}", '""', has, cure)
     elif LABELS[0] in labels:
-        yield Finding(
-            Grade.WARNING, node.name, "mark-control-plane", item, f"metadata.labels.{LABELS[0]}", ABSENT,
-            f'"{labels[LABELS[0]]}"', f"{cures.KUBECTL} label node {node.name} {LABELS[0]}-",
-        )  # fmt: skip
+        field, has = f"metadata.labels.{LABELS[0]}", f'"{labels[LABELS[0]]}"'
+        yield told(Grade.WARNING, mark, field, ABSENT, has, f"{cures.KUBECTL} label node {node.name} {LABELS[0]}-")
     if CRI_SOCKET_ANNOTATION not in annotations and not judge.cluster.release.features.node_local_cri_socket:
         socket = node.registration.cri_socket
         chapter = "upload-config" if node == judge.cluster.first_control_plane else "kubelet-wait-bootstrap"
-        yield Finding(
-            Grade.WARNING,
-            node.name,
-            chapter,
-            item,
-            f"metadata.annotations.{CRI_SOCKET_ANNOTATION}",
-            socket,
-            ABSENT,
-            cures.of_node(judge.tools, node, chapter, "annotate", f"{CRI_SOCKET_ANNOTATION}={socket}"),
-        )
+        cure = cures.of_node(judge.tools, node, chapter, "annotate", f"{CRI_SOCKET_ANNOTATION}={socket}")
+        yield told(Grade.WARNING, chapter, f"metadata.annotations.{CRI_SOCKET_ANNOTATION}", socket, ABSENT, cure)
     chosen = node.registration.taints
     due = chosen if chosen is not None else DEFAULT_TAINTS if node.is_control_plane else ()
-    has = {(t["key"], t["effect"], t.get("value", "")) for t in there["spec"].get("taints") or []}
+    tainted = {(t["key"], t["effect"], t.get("value", "")) for t in there["spec"].get("taints") or []}
     for taint in due:
-        if (taint.key, taint.effect, taint.value) not in has:
+        if (taint.key, taint.effect, taint.value) not in tainted:
             text = f"{taint.key}={taint.value}:{taint.effect}"
             # Small clusters let their masters carry pods.
-            yield Finding(
-                Grade.NOTE if chosen is None else Grade.WARNING,
-                node.name,
-                "mark-control-plane",
-                item,
-                "spec.taints",
-                text,
-                ABSENT,
-                cures.of_node(judge.tools, node, "mark-control-plane", "taint", text)
-                if node.is_control_plane
-                else "",
-            )
+            severity = Grade.NOTE if chosen is None else Grade.WARNING
+            cure = cures.of_node(judge.tools, node, mark, "taint", text) if node.is_control_plane else ""
+            yield told(severity, mark, "spec.taints", text, ABSENT, cure)
     ready = [c["status"] for c in there.get("status", {}).get("conditions", ()) if c["type"] == "Ready"]
     if ready != ["True"]:
-        yield Finding(
-            Grade.ERROR, node.name, "kubelet-start", item, "status.Ready", "True", (ready or ["Unknown"])[0],
-            "journalctl -u kubelet -n 50",
-        )  # fmt: skip
+        yield told(Grade.ERROR, "kubelet-start", "status.Ready", "True", (ready or ["Unknown"])[0], cures.LOOK)
 
 
 def declared(judge: Judge, given: Cluster) -> Iterator[Finding]:
     """cluster.yaml beside what the cluster has stored."""
-    for name, ours, theirs, chapter in (
-        ("kubeadm-config", given.cluster_configuration, judge.cluster.cluster_configuration, "upload-config"),
-        ("kubelet-config", given.kubelet_configuration, judge.cluster.kubelet_configuration, "upload-config"),
-        ("kube-proxy", given.kube_proxy_configuration, judge.cluster.kube_proxy_configuration, "addon/kube-proxy"),
-    ):
+    for name, is_given, ours, theirs, chapter in (
+        ("kubeadm-config", True, given.cluster_configuration, judge.cluster.cluster_configuration, "upload-config"),
+        (
+            "kubelet-config", given.kubelet_configuration_given, given.kubelet_configuration,
+            judge.cluster.kubelet_configuration, "upload-config",
+        ),
+        (
+            "kube-proxy", given.kube_proxy_configuration_given, given.kube_proxy_configuration,
+            judge.cluster.kube_proxy_configuration, "addon/kube-proxy",
+        ),
+    ):  # fmt: skip
+        if not is_given:
+            # A document that cluster.yaml leaves out is the cluster's own affair.
+            continue
         item = f"ConfigMap kube-system/{name}"
         for difference in compare_fields(item, flatten(thaw(ours)), flatten(thaw(theirs))):
-            # A document that cluster.yaml leaves out is the cluster's own affair.
-            if difference.field == "resolvConf":
+            if difference.field == "resolvConf" and difference.ours == ABSENT:
+                # kubeadm adds the first master's resolver to what it stores.
                 continue
             cure = cures.hardway(judge.tools, chapter, judge.cluster.first_control_plane)
             yield Finding(

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-import yaml
-
 from hardway.chapters.kubelet_join import bootstrap_kubeconfig
 from hardway.model import Cluster, Node
 from hardway.parity.compare import ABSENT
+from hardway.parity.live import manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.seen import SeenNode
 from hardway.renderers.files import Entry
@@ -17,11 +16,11 @@ SUPER_ADMIN = "super-admin.conf"
 
 def files(cluster: Cluster, node: Node, seen: SeenNode, expected: Collection[str]) -> Iterator[Finding]:
     """What nobody asked for, on one node."""
-    pki, manifests = f"{cluster.paths.pki}/", f"{cluster.paths.manifests}/"
+    pki, folder = f"{cluster.paths.pki}/", f"{cluster.paths.manifests}/"
     for path, entry in sorted(seen.files.items()):
         if path in expected:
             continue
-        if path.startswith(manifests):
+        if path.startswith(folder):
             yield from _manifest(node, path, entry, {p: seen.files[p] for p in expected if p in seen.files})
         elif path.endswith(".key") and path.startswith(pki) and not node.is_control_plane:
             yield _there(Grade.ERROR, node, "certs", path, f"rm {quote(path)}")
@@ -37,10 +36,12 @@ def files(cluster: Cluster, node: Node, seen: SeenNode, expected: Collection[str
 def _manifest(node: Node, path: str, entry: Entry, wanted: Mapping[str, Entry]) -> Iterator[Finding]:
     """The kubelet runs every file of the directory, whatever its name ends with; not one that begins with a dot."""
     folder, _, base = path.rpartition("/")
-    pod = _pod(entry)
+    pod, _ = manifests.pod(entry)
     if base.startswith(".") or not pod:
         return
-    twins = [other for other, its in wanted.items() if other.startswith(f"{folder}/") and _pod(its) == pod]
+    twins = [
+        other for other, its in wanted.items() if other.startswith(f"{folder}/") and manifests.pod(its)[0] == pod
+    ]
     if twins:
         yield Finding(
             Grade.ERROR, node.name, "control-plane", path, "metadata.name", f"another Pod than in {twins[0]}", pod,
@@ -48,14 +49,6 @@ def _manifest(node: Node, path: str, entry: Entry, wanted: Mapping[str, Entry]) 
         )  # fmt: skip
     else:
         yield _there(Grade.NOTE, node, "control-plane", path, "")
-
-
-def _pod(entry: Entry) -> str:
-    try:
-        value = yaml.safe_load(entry.content)
-        return str(value["metadata"]["name"])
-    except (yaml.YAMLError, LookupError, TypeError):
-        return ""
 
 
 def _there(grade: Grade, node: Node, chapter: str, path: str, cure: str) -> Finding:

@@ -47,9 +47,14 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
     """etcd's members beside the masters, and each manifest's initial-cluster beside its own member."""
     if not api.members:
         return
-    has = {str(member.get("name", "")): member for member in api.members}
+    others = list(api.members)
     for node in judge.cluster.control_planes:
-        member = has.pop(node.name, None)
+        # Of several with its name its own; one that never started has none.
+        named = sorted(
+            (number for number, other in enumerate(others) if other.get("name") == node.name),
+            key=lambda number: peer_url(node) not in others[number].get("peerURLs", ()),
+        )
+        member = others.pop(named[0]) if named else None
         if member is None:
             yield Finding(Grade.ERROR, node.name, "etcd", "etcd", "member", peer_url(node), ABSENT, cures.LOOK)
         elif member.get("isLearner"):
@@ -65,7 +70,7 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
             )  # fmt: skip
         path = f"{judge.cluster.paths.manifests}/etcd.yaml"
         text = (
-            seen[node.name].files[path].content.decode()
+            seen[node.name].files[path].content.decode(errors="replace")
             if node.name in seen and path in seen[node.name].files
             else ""
         )
@@ -76,10 +81,10 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
                 Grade.WARNING, node.name, "etcd", path, "initial-cluster", f"with {own}", listed[1],
                 cures.hardway(judge.tools, "etcd", node) if judge.tools.ours else "",
             )  # fmt: skip
-    for name, member in has.items():
+    for member in others:
         yield Finding(
             Grade.ERROR, CLUSTER, "etcd", "etcd", "member", "members are masters",
-            f"{name or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
+            f"{member.get('name') or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
             cures.etcdctl(judge.cluster, "member", "remove", _id(member)),
         )  # fmt: skip
 

@@ -4,16 +4,18 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import yaml
 from cryptography import x509
 
 from hardway.model import EtcdExternal, Node
+from hardway.operations.expiration import renewable
 from hardway.parity.compare import ABSENT, compare_fields
-from hardway.parity.live import cures, found
+from hardway.parity.live import cures, found, manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
 from hardway.parity.normalise import environment_fields, flag_fields
+from hardway.pki.catalog import authorities
+from hardway.pki.kubeconfigs import KubeconfigSpec
 from hardway.steps.shell import quote
 
 SOON = timedelta(days=30)
@@ -42,12 +44,10 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
             if begin > judge.moment:
                 yield Finding(
                     Grade.ERROR, node.name, "check-expiration", path, "begins", f"before {judge.moment:%Y-%m-%d %H:%M:%S} UTC",
-                    f"{begin:%Y-%m-%d %H:%M:%S} UTC", "timedatectl; its clock or that of its CA is wrong",
+                    f"{begin:%Y-%m-%d %H:%M:%S} UTC", "timedatectl # its clock or that of its CA is wrong",
                 )  # fmt: skip
-            name = _renewal(judge, path)
-            how = f"hardway certs renew -f {judge.tools.file} {name} --node {node.host_name}"
-            cure = (how if judge.tools.ours else f"kubeadm certs renew {name}") if name else ""
-            yield from ending(judge, node, path, end, SOON_OF_CA if path.endswith("ca.crt") else SOON, cure)
+            soon = SOON_OF_CA if path.endswith("ca.crt") else SOON
+            yield from ending(judge, node, path, end, soon, _renewal(judge, node, path))
 
 
 def ending(judge: Judge, node: Node, path: str, end: datetime, soon: timedelta, cure: str) -> Iterator[Finding]:
@@ -65,12 +65,19 @@ def ending(judge: Judge, node: Node, path: str, end: datetime, soon: timedelta, 
         )
 
 
-def _renewal(judge: Judge, path: str) -> str:
-    """kubeadm's name for the renewal of a file; empty for CAs and for what the kubelet renews."""
-    inside = path.removeprefix(f"{judge.cluster.paths.pki}/")
-    if inside.endswith("ca.crt") or path.endswith((".pem", "kubelet.conf")):
+def _renewal(judge: Judge, node: Node, path: str) -> str:
+    """What renews the certificate of a file, or shows it where neither tool knows it.
+
+    Nothing for CAs, with which all that they have signed would end, and for what the kubelet renews.
+    """
+    cluster = judge.cluster
+    named = renewable(cluster, node) if node.is_control_plane else ()
+    by_path = {spec.path if isinstance(spec, KubeconfigSpec) else spec.certificate: name for name, spec in named}
+    if path in by_path:
+        return cures.renew(judge.tools, node, by_path[path])
+    if path.endswith((".pem", "/kubelet.conf")) or path in {spec.certificate for spec in authorities(cluster)}:
         return ""
-    return path.rpartition("/")[2] if path.endswith(".conf") else inside.removesuffix(".crt").replace("/", "-")
+    return cures.show_certificate(path)
 
 
 def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator[Finding]:
@@ -79,10 +86,8 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
     for path, entry in sorted(seen.files.items()):
         if not (path.startswith(f"{judge.cluster.paths.manifests}/") and entry.content):
             continue
-        try:
-            manifest = yaml.safe_load(entry.content)
-            pod = str(manifest["metadata"]["name"])
-        except (yaml.YAMLError, LookupError, TypeError):
+        pod, manifest = manifests.pod(entry)
+        if not pod:
             continue
         name = f"{pod}-{node.name}"
         if path != (own := f"{judge.cluster.paths.manifests}/{pod}.yaml") and own in seen.files:
@@ -109,7 +114,7 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             yield Finding(
                 Grade.WARNING, node.name, "control-plane", difference.item, difference.field,
                 f"{difference.ours} ({path})", difference.kubeadm,
-                f"mv {path} /root/ && sleep 20 && mv /root/{path.rpartition('/')[2]} {path}",
+                f"mv {quote(path)} /root/ && sleep 20 && mv {quote('/root/' + path.rpartition('/')[2])} {quote(path)}",
             )  # fmt: skip
 
 
@@ -149,7 +154,7 @@ def kubelets(judge: Judge, node: Node, seen: SeenNode, there: Mapping[str, Any] 
         if path not in seen.files:
             yield Finding(
                 Grade.ERROR, node.name, "approve-serving", path, "item", "present", ABSENT,
-                f"hardway csr approve -f {judge.tools.file}" if judge.tools.ours else f"{cures.KUBECTL} get csr",
+                f"hardway csr approve -f {quote(judge.tools.file)}" if judge.tools.ours else f"{cures.KUBECTL} get csr",
             )  # fmt: skip
 
 

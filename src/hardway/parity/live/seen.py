@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hardway.config.problems import hidden
 from hardway.renderers.files import Entry, Kind
 
 _KINDS = {"d": Kind.DIRECTORY, "f": Kind.FILE, "l": Kind.LINK}
@@ -19,8 +20,8 @@ class Key:
 
     label: str
     """Of its PEM block."""
-    public: str
-    """SHA-256 of its public key (SubjectPublicKeyInfo, DER), in hex."""
+    public: str | None
+    """SHA-256 of its public key (SubjectPublicKeyInfo, DER), in hex; empty: openssl cannot read it; None: there is no openssl."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,22 @@ class SeenNode:
     """Command line of the running kubelet; empty when none runs."""
     reload: bool = False
     """systemd has read an older kubelet.service."""
+    lacks: frozenset[str] = frozenset()
+    """Programs without which less is told."""
+    withheld: frozenset[str] = frozenset()
+    """Files that stayed where they are, because they hold a secret."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A question that was not answered, or only in part."""
+
+    question: str
+    """Word of the answer."""
+    reason: str
+    """In words, without secrets."""
+    conf: str = ""
+    """Kubeconfig with which it was asked, if any."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,8 @@ class SeenCluster:
     """Of kube-system."""
     members: tuple[Mapping[str, Any], ...] = ()
     """etcd's members; empty when etcd was not asked."""
+    failed: tuple[Failure, ...] = ()
+    """Questions whose answers say nothing."""
 
 
 def heard(lines: Iterable[str]) -> Answers:
@@ -98,27 +117,36 @@ def seen_node(name: str, answers: Answers) -> SeenNode:
         unit, enabled, active = (*line.split(" "), "", "")[:3]
         units[unit] = (enabled, active)
     running = base64.b64decode((answers.get("kubelet") or [""])[0]).decode(errors="replace")
-    reload = answers.get("reload") == ["yes"]
-    return SeenNode(name, files, keys, units, tuple(filter(None, running.split("\0"))), reload)
+    return SeenNode(
+        name,
+        files,
+        keys,
+        units,
+        tuple(filter(None, running.split("\0"))),
+        reload=answers.get("reload") == ["yes"],
+        lacks=frozenset(answers.get("lacks", ())),
+        withheld=frozenset(answers.get("withheld", ())),
+    )
 
 
 def key(told: str) -> Key:
     """`fingerprint`'s answer."""
-    label, _, public = told.partition("|")
-    return Key(label, public)
+    label, bar, public = told.partition("|")
+    return Key(label, public if bar else None)
 
 
 def seen_cluster(answers: Answers) -> SeenCluster:
     """The answer to `cluster_script`."""
+    failed: list[Failure] = []
 
-    def text(word: str) -> str:
-        return base64.b64decode((answers.get(word) or [""])[0]).decode()
+    def items(question: str) -> tuple[Mapping[str, Any], ...]:
+        found, why = answer(answers, question)
+        failed.extend(why)
+        return found
 
-    def items(word: str) -> tuple[Mapping[str, Any], ...]:
-        return listed(text(word))
-
-    rows = (row.split("\t") for row in text("secrets").splitlines() if row.count("\t") == 4)
-    members = text("members")
+    rows = (row.split("\t") for row in _text(answers, "secrets").splitlines() if row.count("\t") == 4)
+    # One object, whose members these are.
+    members = [member for told in items("members") for member in told.get("members") or ()]
     return SeenCluster(
         {str(item["metadata"]["name"]): item for item in items("config")},
         items("nodes"),
@@ -128,14 +156,39 @@ def seen_cluster(answers: Answers) -> SeenCluster:
             Secret(name, kind, _decoded(expires), owner, _decoded(signs) == "true")
             for name, kind, expires, owner, signs in rows
         ),
-        tuple(json.loads(members).get("members", ())) if members.strip() else (),
+        tuple(members),
+        (*failed, *_failures(answers, "secrets")),
     )
 
 
-def listed(text: str) -> tuple[Mapping[str, Any], ...]:
+def answer(answers: Answers, question: str) -> tuple[tuple[Mapping[str, Any], ...], tuple[Failure, ...]]:
+    """The objects that a question has brought, and why that is not all of them."""
+    failed = _failures(answers, question)
+    try:
+        return _listed(_text(answers, question)), failed
+    except ValueError:
+        return (), failed or (Failure(question, "the answer is not JSON"),)
+
+
+def _failures(answers: Answers, question: str) -> tuple[Failure, ...]:
+    told = (line.split(" ", 3) for line in answers.get("failed", ()))
+    return tuple(
+        Failure(name, f"{hidden(_decoded(reason)) or 'no reason given'} (exit code {code})", conf)
+        for name, conf, code, reason in told
+        if name == question
+    )
+
+
+def _text(answers: Answers, question: str) -> str:
+    return _decoded((answers.get(question) or [""])[0])
+
+
+def _listed(text: str) -> tuple[Mapping[str, Any], ...]:
     """The items of kubectl's answer, which is empty for no object and the object itself for one."""
     value = json.loads(text) if text.strip() else {"items": []}
-    return tuple(value["items"]) if "items" in value else (value,)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return tuple(value["items"] or ()) if "items" in value else (value,)
 
 
 def _decoded(encoded: str) -> str:

@@ -1,21 +1,19 @@
 """The model of a cluster that lives, from its own configuration."""
 
-import ipaddress
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from hardway.chapters.kubelet_wait_bootstrap import CRI_SOCKET_ANNOTATION
 from hardway.chapters.mark_control_plane import LABELS
 from hardway.chapters.upload_config import HASH_ANNOTATION
-from hardway.config import load, loads
+from hardway.config import loads, networks, text_of
+from hardway.config.document import parse
 from hardway.errors import UsageError
 from hardway.model import Cluster, Node
 from hardway.parity.compare import ABSENT
-from hardway.parity.live.cures import Tools, hardway
+from hardway.parity.live.cures import KUBECTL, Tools, hardway
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.seen import SeenCluster
 from hardway.steps.yaml import dump_all
@@ -32,33 +30,34 @@ controlPlaneEndpoint: not-asked-yet:6443
 """Enough to reach the nodes of a file that has nothing but an Inventory."""
 
 
-def given(path: Path) -> tuple[Cluster, bool]:
-    """The cluster of a file, and whether the file describes one: False when it holds only an Inventory."""
-    documents = _documents(path)
-    if any(document.get("kind") == "ClusterConfiguration" for document in documents):
-        return load(path), True
+@dataclass(frozen=True)
+class Given:
+    """What the user's file says; it is read once, because it may be a pipe."""
+
+    cluster: Cluster
+    documents: tuple[dict[str, Any], ...]
+    ours: bool
+    """It describes the cluster; else it holds only an Inventory."""
+    folder: Path
+
+
+def given(path: Path) -> Given:
+    """The cluster of a file, or the machines of an Inventory."""
+    text = text_of(path)
+    parsed, problems = parse(text)
+    documents = tuple(document.value for document in parsed)
+    if problems or any(document.get("kind") == "ClusterConfiguration" for document in documents):
+        return Given(loads(text, file=str(path), folder=path.parent), documents, True, path.parent)
     inventory = next((document for document in documents if document.get("kind") == "Inventory"), None)
     if inventory is None:
         raise UsageError("there is no Inventory", str(path), hint="it says how the nodes are reached")
     # What patches are for is said by documents that are not asked yet.
     machines = {name: value for name, value in inventory.items() if name != "patches"}
     text = _ANY_CLUSTER + "---\n" + dump_all([{"baseDomain": "example.com", **machines}])
-    return loads(text, file=str(path), folder=path.parent), False
+    return Given(loads(text, file=str(path), folder=path.parent), documents, False, path.parent)
 
 
-def _documents(path: Path) -> list[dict[str, Any]]:
-    try:
-        found = list(yaml.safe_load_all(path.read_text()))
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", str(path), hint="name it with --file") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        # The reader of configurations says where and why.
-        load(path)
-        raise
-    return [document for document in found if isinstance(document, dict)]
-
-
-def actual(tools: Tools, before: Cluster, seen: SeenCluster) -> tuple[Cluster, list[Finding]]:
+def actual(tools: Tools, before: Given, seen: SeenCluster) -> tuple[Cluster, list[Finding]]:
     """The cluster that its kubeadm-config describes, with the nodes that the API has; and what was odd.
 
     UsageError when there is no kubeadm-config. InvalidConfiguration when it asks for what hardway does not know.
@@ -69,21 +68,19 @@ def actual(tools: Tools, before: Cluster, seen: SeenCluster) -> tuple[Cluster, l
             CLUSTER,
             hint="kubeadm init phase upload-config kubeadm, or hardway apply --only upload-config, stores it",
         )
-    path = Path(tools.file)
     texts = [str(_data(seen, "kubeadm-config").get("ClusterConfiguration"))]
     texts += [str(_data(seen, name)[key]) for name, key in CONFIG_KEYS.items() if _data(seen, name).get(key)]
-    own = _documents(path)
-    inventory: dict[str, Any] = next(document for document in own if document.get("kind") == "Inventory")
-    entries, findings = _entries(tools, inventory, before, seen)
-    others = [d for d in own if d.get("kind") in ("InitConfiguration", "JoinConfiguration")]
+    inventory: dict[str, Any] = next(d for d in before.documents if d.get("kind") == "Inventory")
+    entries, findings = _entries(tools, inventory, before.cluster, seen)
+    others = [d for d in before.documents if d.get("kind") in ("InitConfiguration", "JoinConfiguration")]
     texts.append(dump_all([*others, {"baseDomain": "example.com", **inventory, "nodes": entries}]))
-    cluster = loads("---\n".join(f"{text.rstrip()}\n" for text in texts), file="kubeadm-config", folder=path.parent)
+    cluster = loads("---\n".join(f"{text.rstrip()}\n" for text in texts), file="kubeadm-config", folder=before.folder)
     hashed = {
         name: HASH_ANNOTATION in (seen.documents.get(name, {}).get("metadata", {}).get("annotations") or {})
         for name in CONFIG_KEYS
     }
-    by_address = {address: node for node in seen.nodes for address in addresses(node)}
-    nodes = tuple(_as_registered(node, by_address.get(node.address), seen) for node in cluster.nodes)
+    registered = registrations(cluster.kubernetes_nodes, seen)
+    nodes = tuple(_as_registered(node, registered.get(node.address), seen) for node in cluster.nodes)
     cluster = replace(
         cluster,
         nodes=nodes,
@@ -100,9 +97,24 @@ def _data(seen: SeenCluster, name: str) -> Mapping[str, Any]:
 
 
 def addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
-    """Internal addresses of a Node."""
-    listed = node.get("status", {}).get("addresses", ())
-    return tuple(str(ipaddress.ip_address(item["address"])) for item in listed if item["type"] == "InternalIP")
+    """Internal addresses of a Node, without what is none: the API takes anything that somebody's cloud tells."""
+    listed = node.get("status", {}).get("addresses") or ()
+    told = (networks.address(str(item["address"])) for item in listed if item["type"] == "InternalIP")
+    return tuple(str(address) for address in told if address)
+
+
+def registrations(machines: Iterable[Node], seen: SeenCluster) -> dict[str, Mapping[str, Any]]:
+    """Address of a machine to its Node: the one with this address; else, for a Node may have none, the one with its name."""
+    machines = tuple(machines)
+    by_address = {address: node for node in seen.nodes for address in addresses(node)}
+    found = {machine.address: by_address[machine.address] for machine in machines if machine.address in by_address}
+    taken = {str(node["metadata"]["name"]) for node in found.values()}
+    free = {str(node["metadata"]["name"]): node for node in seen.nodes if node["metadata"]["name"] not in taken}
+    for machine in machines:
+        names = [name for name in (machine.name, machine.host_name) if name in free]
+        if machine.address not in found and names:
+            found[machine.address] = free.pop(names[0])
+    return found
 
 
 def _entries(
@@ -112,11 +124,20 @@ def _entries(
     findings: list[Finding] = []
     entries = [dict(entry) for entry in inventory["nodes"]]
     known = {node.address for node in before.nodes}
-    in_api = {address for node in seen.nodes for address in addresses(node)}
+    registered = registrations(before.kubernetes_nodes, seen)
+    named = {str(node["metadata"]["name"]) for node in registered.values()}
     for node in sorted(seen.nodes, key=lambda node: str(node["metadata"]["creationTimestamp"])):
-        if known & set(addresses(node)) or not addresses(node):
-            continue
         name = str(node["metadata"]["name"])
+        if not addresses(node):
+            # A cloud's controller gives it one; without, the API server does not reach its kubelet.
+            findings.append(
+                Finding(
+                    Grade.ERROR, name, "kubelet-start", f"Node {name}", "status.addresses", "an InternalIP", ABSENT,
+                    f"{KUBECTL} describe node {name}",
+                )
+            )  # fmt: skip
+        if name in named or known & set(addresses(node)) or not addresses(node):
+            continue
         role = "control-plane" if LABELS[0] in node["metadata"].get("labels", {}) else "worker"
         entries.append({"name": name, "address": addresses(node)[0], "roles": [role]})
         if tools.ours:
@@ -124,7 +145,12 @@ def _entries(
             item = f"Node {name}"
             findings.append(Finding(Grade.WARNING, name, "kubelet-start", item, "Inventory", wish, ABSENT))
     for machine in before.kubernetes_nodes:
-        if machine.address not in in_api:
+        there = addresses(registered[machine.address]) if machine.address in registered else None
+        if there and machine.address not in there:
+            wish, has = f"with {machine.address}, as the Inventory has it", " ".join(there)
+            item, field = f"Node {machine.name}", "status.addresses"
+            findings.append(Finding(Grade.WARNING, machine.name, "kubelet-start", item, field, wish, has))
+        if there is None:
             findings.append(
                 Finding(
                     Grade.ERROR,
@@ -155,5 +181,6 @@ def _as_registered(node: Node, found: Mapping[str, Any] | None, seen: SeenCluste
         ),
         "",
     )
-    port = int(endpoint.rpartition(":")[2]) if endpoint else node.bind_port
+    told = endpoint.rpartition(":")[2]
+    port = int(told) if told.isdecimal() else node.bind_port
     return replace(node, name=name, host_name=name.split(".")[0], registration=registration, bind_port=port)

@@ -11,6 +11,7 @@ from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import Secret, SeenCluster
 from hardway.parity.objects import TOKEN
+from hardway.steps.shell import quote
 
 INFO = "ConfigMap kube-public/cluster-info"
 PATIENCE = timedelta(minutes=10)
@@ -87,6 +88,6 @@ def requests(judge: Judge, api: SeenCluster, now: datetime) -> Iterator[Finding]
             yield Finding(
                 Grade.WARNING, CLUSTER, "approve-serving", f"CertificateSigningRequest {name}", "status",
                 "approved or denied", f"pending, of {item['spec'].get('username')}",
-                f"hardway csr approve -f {judge.tools.file}" if judge.tools.ours
+                f"hardway csr approve -f {quote(judge.tools.file)}" if judge.tools.ours
                 else f"{cures.KUBECTL} certificate approve {name}",
             )  # fmt: skip

@@ -17,7 +17,6 @@ from hardway.workflows.init import INIT
 from hardway.workflows.join import JOIN, WORKER
 
 _OIDS = {Usage.SERVER: "1.3.6.1.5.5.7.3.1", Usage.CLIENT: "1.3.6.1.5.5.7.3.2"}
-FLAGS = "kubeadm-flags.env"
 UNDECIDED = ("initial-cluster", "initial-cluster-state")
 """etcd's flags that are decided once, when a member starts for the first time."""
 
