@@ -1,8 +1,12 @@
 """`hardway parity`: what it says of wrong input, and that it reads cluster.yaml once."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from minors import kubeadm
@@ -53,3 +57,21 @@ def test_the_file_is_read_once_and_as_kubeadm_reads_it() -> None:
     found = json.loads(done.stdout)
     assert found["undeclared"] == 0
     assert "Secret kube-system/bootstrap-token-(to join)" in {item["item"] for item in found["items"]}
+
+
+def test_a_run_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
+    """Roots with keys in them lie below the temporary directory; SIGTERM takes them away, as an interrupt does."""
+    argv = ["parity", "-f", str(example("lab")), "--kubeadm", str(kubeadm(DEFAULT))]
+    with subprocess.Popen(
+        [sys.executable, "-m", "hardway.cli", *argv],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        while not any(tmp_path.iterdir()):
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.send_signal(signal.SIGTERM)
+
+    assert run.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

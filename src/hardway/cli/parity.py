@@ -1,7 +1,9 @@
 """hardway parity: our files and objects beside those of the real kubeadm."""
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +56,8 @@ def parity(
         raise UsageError(f"is {other}", str(kubeadm), hint=f"{file} is for Kubernetes {version}")
     if os.geteuid() != 0:
         raise UsageError("only root can give both sides a root of their own", "parity", hint="run it with sudo")
+    # As an interrupt does it: what is below the temporary directory holds keys, and goes away on the way out.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     binary = kubeadm or ensure_kubernetes(version, ["kubeadm"], ui.say)["kubeadm"]
     report = compare_cluster(cluster, documents.read(text), binary)
     if json:

@@ -1,7 +1,8 @@
 """Machines that live side by side on this one: roots of their own (`renderers.sandbox`) on a network of their own.
 
-The network is a bridge in a namespace that has no way out. Everything ends with the process that made it, however
-that ends: each machine is the first process of a PID namespace and reads its scripts from a pipe.
+The network is a bridge in a namespace that has no way out. Machines end with the process that made them, however that
+ends, at the latest when their script has: each is the first process of a PID namespace and reads its scripts from a
+pipe. Only a process that is killed (SIGKILL) leaves its directory below the temporary one behind.
 """
 
 import os
