@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardway.chapters.by_kubeadm import step_id
 from hardway.config import load
 from hardway.errors import HardwayError, LabError
 from hardway.features import V1BETA3, V1BETA4
@@ -17,12 +18,16 @@ from hardway.lab.lab import Lab
 from hardway.lab.paths import locked
 from hardway.lab.spec import from_cluster
 from hardway.versions import DEFAULT, release
+from hardway.workflows.apply import APPLY
+from hardway.workflows.by import chosen
 from schemas import assert_follows_its_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/lab/cluster.yaml"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+COREDNS = 2
+"""Pods of it in a cluster, however large."""
 
 
 def write_cluster(folder: Path, name: str, network: str, kubernetes: str = DEFAULT) -> Path:
@@ -76,6 +81,17 @@ class Harness:
             assert_follows_its_schema(argv, done.stdout)
         return done
 
+    def apply_by(self, by: str) -> None:
+        """Apply with kubeadm for some chapters: it has carried out each of them on its nodes, and no other."""
+        done = self.hardway("apply", "--events", "--by", by, check=False)
+        assert done.returncode == 0, f"{by}\n{done.stderr}\n{self.diagnosis()}"
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        changed = [event for event in told if event["event"] == "step-done" and event["result"] == "changed"]
+        ran = {(event["chapter"], event["node"]) for event in changed if event["step"] == step_id(event["chapter"])}
+        choice = chosen(APPLY, load(self.file), by)
+        assert ran == {(chapter, node) for chapter, nodes in choice.items() for node in nodes}, by
+        assert ran, f"{by} gives kubeadm nothing to do"
+
     def assert_nothing_to_do(self, *options: str) -> None:
         """The plan is empty; else it is shown."""
         told = self.hardway("plan", "--diff", *options).stdout
@@ -108,7 +124,8 @@ class Harness:
         return {name.split(".")[0] for name, status in pairs if status == "True"}
 
     def restless_pods(self, node: str = "master-1") -> list[str]:
-        """Pods of kube-system that do not run with all containers ready, and masters' static pods that the API misses.
+        """Pods of kube-system that do not run with all containers ready, and those that the API misses: masters' static
+        pods, kube-proxy's and CoreDNS'.
 
         A kubelet shows its static pods once its Node is there; where that comes late it tries again after a minute.
         """
@@ -118,25 +135,38 @@ class Harness:
             node,
         )
         rows = [line.split() for line in text.splitlines()]
-        masters = self.kubectl(f"get nodes -l {CONTROL_PLANE} -o name", node).split()
-        pods = STATIC_PODS if self.members else [pod for pod in STATIC_PODS if pod != "etcd"]
-        shown = {f"{pod}-{name.removeprefix('node/')}" for pod in pods for name in masters}
-        missing = shown - {row[0] for row in rows}
-        return [row[0] for row in rows if row[1:2] != ["Running"] or set(row[2:]) != {"true"}] + sorted(missing)
+        shown = [row[0] for row in rows]
+        nodes = [line.split() for line in self.kubectl("get nodes --no-headers --show-labels", node).splitlines()]
+        masters = [row[0] for row in nodes if f"{CONTROL_PLANE}=" in row[-1]]
+        cluster = load(self.file)
+        pods = STATIC_PODS if cluster.etcd_members else [pod for pod in STATIC_PODS if pod != "etcd"]
+        missing = {f"{pod}-{name}" for pod in pods for name in masters} - set(shown)
+        # The names of these end at random, so they are counted.
+        due = {"kube-proxy": len(nodes), "coredns": COREDNS}
+        few = [
+            f"a pod of {addon}"
+            for addon, count in due.items()
+            if not cluster.skips(f"addon/{addon}") and sum(name.startswith(f"{addon}-") for name in shown) < count
+        ]
+        restless = [row[0] for row in rows if row[1:2] != ["Running"] or set(row[2:]) != {"true"}]
+        return restless + sorted(missing) + few
 
     def settle(self, node: str = "master-1") -> None:
         """Wait until all pods of kube-system run, and are shown."""
         eventually(lambda: self.restless_pods(node) == [], 150, "all pods of kube-system to run")
 
-    def voters(self, node: str = "master-1") -> set[str]:
-        """Short names of the etcd members that vote."""
+    def etcdctl(self, command: str, node: str = "master-1") -> str:
+        """etcdctl on a master, which asks the member beside it."""
         pki = "/etc/kubernetes/pki/etcd"
-        text = self.lab.exec(
+        return self.lab.exec(
             node,
             f"etcdctl --endpoints https://127.0.0.1:2379 --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt"
-            f" --key {pki}/healthcheck-client.key member list -w simple",
+            f" --key {pki}/healthcheck-client.key {command}",
         )
-        rows = [line.split(", ") for line in text.splitlines()]
+
+    def voters(self, node: str = "master-1") -> set[str]:
+        """Short names of the etcd members that vote."""
+        rows = [line.split(", ") for line in self.etcdctl("member list -w simple", node).splitlines()]
         return {row[2].split(".")[0] for row in rows if row[1] == "started" and row[5] == "false"}
 
     def assert_whole(self) -> None:

@@ -54,6 +54,7 @@ def audited(file: Path) -> list[dict[str, Any]]:
     assert_follows_its_schema(argv, done.stdout)
     value = json.loads(done.stdout)
     assert len(value["nodes"]) == len(NODES)
+    assert value["items"] > 110
     found: list[dict[str, Any]] = value["findings"]
     return found
 

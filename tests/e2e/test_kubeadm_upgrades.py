@@ -6,10 +6,12 @@ From 1.31 on kubeadm talks to the container runtime by itself; an older one woul
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
 from built import real_kubeadm
+from e2e import stock
 from e2e.harness import Harness, booted, eventually, write_cluster
 from e2e.workload import assert_reached_by_name
 from hardway.versions import release
@@ -32,6 +34,16 @@ for name in NAMES; do
   install -m 755 "$name" /usr/local/bin/
 done
 """
+ETCD = """\
+cat >/run/kubeadm.yaml <<'EOF'
+DOCUMENTS
+EOF
+unshare --mount bash -euc '
+mount -t tmpfs tmpfs /etc/kubernetes/manifests
+kubeadm init phase etcd local --config /run/kubeadm.yaml </dev/null >/run/kubeadm.log
+cat /etc/kubernetes/manifests/etcd.yaml'
+"""
+"""Prints the manifest that kubeadm would write; the kubelet sees nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,18 @@ def differences(text: str) -> list[str]:
 
 
 def test_the_old_kubeadm_would_change_nothing(both: Upgrade) -> None:
-    """To the kubeadm of the cluster's own release the manifests are its own, to the byte."""
-    both.before.put(real_kubeadm(OLD), FIRST)
+    """To the kubeadm of the cluster's own release the manifests are its own, to the byte.
 
-    assert differences(both.kubeadm(FIRST, f"upgrade diff {OLD}")) == []
+    Three on every master; etcd's, which `upgrade diff` does not show, on the first one. (Those of the others name the
+    members that were there when they joined.)
+    """
+    it = both.before
+    for node in sorted(it.masters):
+        it.put(real_kubeadm(OLD), node)
+        assert differences(both.kubeadm(node, f"upgrade diff {OLD}")) == []
+    etcd = it.lab.exec(FIRST, ETCD.replace("DOCUMENTS", stock.documents(it)[FIRST]))
+
+    assert it.lab.exec(FIRST, "cat /etc/kubernetes/manifests/etcd.yaml") == etcd
 
 
 def test_plan_knows_every_part(both: Upgrade) -> None:
@@ -112,7 +132,7 @@ def test_plan_knows_every_part(both: Upgrade) -> None:
 
 
 def test_diff_shows_the_new_images(both: Upgrade) -> None:
-    """kubeadm shows what changes in each manifest that hardway has written."""
+    """kubeadm shows what changes in the manifests that hardway has written, but for etcd's."""
     shown = differences(both.kubeadm(FIRST, f"upgrade diff {NEW}"))
 
     assert {line for line in shown if line.startswith("---")} == {
@@ -147,13 +167,8 @@ def test_everything_runs_with_the_new_version(both: Upgrade) -> None:
     eventually(lambda: it.ready_nodes() == it.nodes, 90, "all nodes to be Ready")
     it.settle()
     images = it.kubectl("-n kube-system get pods -o 'jsonpath={.items[*].spec.containers[*].image}'")
-    pki = "/etc/kubernetes/pki/etcd"
-    etcdctl = (
-        f"etcdctl --endpoints https://127.0.0.1:2379 --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt"
-        f" --key {pki}/healthcheck-client.key"
-    )
-    status = json.loads(it.lab.exec(FIRST, f"{etcdctl} endpoint status --cluster -w json"))
-    health = json.loads(it.lab.exec(FIRST, f"{etcdctl} endpoint health --cluster -w json"))
+    status = json.loads(it.etcdctl("endpoint status --cluster -w json"))
+    health = json.loads(it.etcdctl("endpoint health --cluster -w json"))
 
     assert OLD not in images
     assert images.count(NEW) == 3 * len(it.masters) + len(it.nodes)
@@ -164,7 +179,7 @@ def test_everything_runs_with_the_new_version(both: Upgrade) -> None:
 
 
 def test_kubeadm_would_change_nothing_more(both: Upgrade) -> None:
-    """Nothing is left to upgrade, and the manifests are those that kubeadm would write."""
+    """Nothing is left to upgrade, and the three manifests that `upgrade diff` shows are those that kubeadm would write."""
     for node in sorted(both.before.masters):
         assert differences(both.kubeadm(node, f"upgrade diff {NEW}")) == []
     assert both.kubeadm(FIRST, f"upgrade plan {NEW} -o json {IGNORED}").strip() == ""
@@ -177,14 +192,20 @@ def test_the_audit_finds_nothing(both: Upgrade) -> None:
 
 def test_a_reboot_undoes_nothing(both: Upgrade) -> None:
     """cluster.yaml still has the old version, and so has the node's own installer: the new kubelet stays."""
-    it, kubelet = both.before, f"get node worker-1.{ZONE} -o 'jsonpath={{.status.nodeInfo.kubeletVersion}}'"
+    it, node = both.before, f"get node worker-1.{ZONE} -o"
     installed = "journalctl -b -o cat -t kubelet-installer"
+    reported = f"{node} 'jsonpath={{.status.conditions[?(@.type==\"Ready\")].lastHeartbeatTime}}'"
     it.lab.stop_node("worker-1")
+    off = datetime.now(UTC)
     it.lab.start_node("worker-1")
     eventually(lambda: "it stays" in it.lab.exec("worker-1", installed), 60, "the installer of the kubelet")
+    # Until the kubelet reports again, version and readiness of the Node are those of its life before.
+    eventually(lambda: datetime.fromisoformat(it.kubectl(reported)) > off, 120, "the worker's kubelet to report")
     eventually(lambda: it.ready_nodes() == it.nodes, 120, "the worker to be back")
 
-    assert it.kubectl(kubelet) == NEW
+    assert it.kubectl(f"{node} 'jsonpath={{.status.nodeInfo.kubeletVersion}}'") == NEW
+    running = '"/proc/$(systemctl show -P MainPID kubelet)/exe" --version'
+    assert it.lab.exec("worker-1", running) == f"Kubernetes {NEW}\n"
 
 
 def test_the_old_file_is_refused(both: Upgrade) -> None:
@@ -196,6 +217,22 @@ def test_the_old_file_is_refused(both: Upgrade) -> None:
     assert "nothing was changed" in refused.stderr
 
 
+def left_to_hardway(node: str) -> set[tuple[str, str, str]]:
+    """Node, chapter and title of what an upgrade by kubeadm leaves as it was on a node."""
+    programs = ["kubelet", *(["etcd", "kubectl"] if node.startswith("master") else []), "cni-plugins"]
+    files = [f"/etc/default/{name}/{file}" for name in programs for file in ("download.env", "download-script.sh")]
+    # One step looks after all units of a node, also of those programs that stay as they are.
+    units = " ".join(f"{name}-install.service" for name in ("runc", "containerd", *programs))
+    return {
+        *((node, "install-components", f"write {file}") for file in files),
+        (node, "install-components", f"enable and start {units}"),
+        (node, "configure-components", "write /etc/containerd/conf.d/in-cloud.toml"),
+        (node, "configure-components", "enable and start containerd.service"),
+        (node, "kubelet-start", "write /var/lib/kubelet/kubeadm-flags.env"),
+        (node, "kubelet-start", "enable and start kubelet.service"),
+    }
+
+
 def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
     """With the new version in cluster.yaml hardway has to bring only what lies outside kubeadm's reach; then it is whole.
 
@@ -205,21 +242,9 @@ def test_the_plan_names_what_kubeadm_does_not_look_after(both: Upgrade) -> None:
     it = both.after
     it.settle()
     changes = json.loads(it.hardway("plan", "--json").stdout)["changes"]
-    due = {(c["chapter"], c["title"]) for c in changes if c["status"] == "change"}
+    due = {(c["node"].split(".")[0], c["chapter"], c["title"]) for c in changes if c["status"] == "change"}
 
-    assert {(chapter, title) for chapter, title in due if chapter != "install-components"} == {
-        ("configure-components", "write /etc/containerd/conf.d/in-cloud.toml"),
-        ("configure-components", "enable and start containerd.service"),
-        ("kubelet-start", "write /var/lib/kubelet/kubeadm-flags.env"),
-        ("kubelet-start", "enable and start kubelet.service"),
-    }
-    assert {
-        title for chapter, title in due if chapter == "install-components" and "-install.service" not in title
-    } == {
-        f"write /etc/default/{name}/{file}"
-        for name in ("kubelet", "kubectl", "etcd", "cni-plugins")
-        for file in ("download.env", "download-script.sh")
-    }
+    assert due == {item for node in it.nodes for item in left_to_hardway(node)}
     it.hardway("apply")
     it.assert_whole()
     assert_reached_by_name(it)

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,6 +187,17 @@ def machines(root: Path, documents: str = CONFIGURATION + INVENTORY) -> dict[str
             Path(path).chmod(0o600)
         made[node.host_name] = Machine(home, cluster, node)
     return made
+
+
+@contextmanager
+def stopping(listed: Iterable[Machine]) -> Iterator[None]:
+    """All processes of these machines end with the block, also where it fails before all of them are started."""
+    try:
+        yield
+    finally:
+        for machine in listed:
+            for name in list(machine.processes):
+                machine.stop(name)
 
 
 def eventually(is_so: Callable[[], bool], limit: float) -> None:

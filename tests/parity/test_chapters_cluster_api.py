@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from local_cluster import Machine, eventually, machines
+from local_cluster import Machine, eventually, machines, stopping
 
 from built import real_kubeadm
 from hardway.chapters import (
@@ -52,14 +52,13 @@ def all_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     made = machines(tmp_path_factory.mktemp("api"))
     first = made["master-1"]
     cluster, node = first.cluster, first.node
-    first.carry_out(etcd.steps(cluster, node))
-    first.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-    first.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-    first.carry_out(wait_control_plane.steps(cluster, node))
-    first.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
-    yield made
-    for name in list(first.processes):
-        first.stop(name)
+    with stopping(made.values()):
+        first.carry_out(etcd.steps(cluster, node))
+        first.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
+        first.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
+        first.carry_out(wait_control_plane.steps(cluster, node))
+        first.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
+        yield made
 
 
 @pytest.fixture(scope="module")

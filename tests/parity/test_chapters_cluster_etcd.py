@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from local_cluster import Machine, eventually, machines
+from local_cluster import Machine, eventually, machines, stopping
 
 from hardway.chapters import etcd, etcd_join
 from hardway.errors import REFUSED
@@ -29,15 +29,16 @@ def masters(made: dict[str, Machine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Three masters, of which the first one runs and the others are empty."""
     monkeypatch.setattr(etcd_join, "LIMIT", 20)
     first = made["master-1"]
-    first.carry_out(etcd.steps(first.cluster, first.node))
-    first.start("etcd", manifest(first))
-    eventually(lambda: not first.ask(etcd.voter(first.cluster, first.node)), 20)
-    yield made
-    for machine in made.values():
-        for name in list(machine.processes):
-            machine.stop(name)
-        shutil.rmtree(machine.cluster.etcd.data_dir, ignore_errors=True)
-        Path(f"{machine.cluster.paths.manifests}/etcd.yaml").unlink(missing_ok=True)
+    try:
+        with stopping(made.values()):
+            first.carry_out(etcd.steps(first.cluster, first.node))
+            first.start("etcd", manifest(first))
+            eventually(lambda: not first.ask(etcd.voter(first.cluster, first.node)), 20)
+            yield made
+    finally:
+        for machine in made.values():
+            shutil.rmtree(machine.cluster.etcd.data_dir, ignore_errors=True)
+            Path(f"{machine.cluster.paths.manifests}/etcd.yaml").unlink(missing_ok=True)
 
 
 def manifest(machine: Machine) -> dict[str, object]:
@@ -168,10 +169,10 @@ def test_what_the_members_say_stays(masters: dict[str, Machine]) -> None:
     assert join(second) == ["etcd/local"]
     assert (flag(second, "initial-cluster"), flag(second, "snapshot-count")) == (before, "10000")
 
-    alone = etcd.manifest(second.cluster, second.node, f"{second.node.name}={etcd.peer_url(second.node)}")
+    alone = f"{second.node.name}={etcd.peer_url(second.node)}"
     lines = [line for line in path.read_text().splitlines(True) if "initial-cluster-state" not in line]
-    path.write_text("".join(lines).replace(before, f"{second.node.name}={etcd.peer_url(second.node)}"))
-    assert alone["kind"] == "Pod"
+    path.write_text("".join(lines).replace(before, alone))
+    assert (flag(second, "initial-cluster"), flag(second, "initial-cluster-state")) == (alone, "")
     assert second.due(etcd_join.steps(second.cluster, second.node)) == []
 
 

@@ -3,6 +3,7 @@
 import base64
 import re
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -165,9 +166,14 @@ def test_kubeadm_renews_to_the_same_fields(first: Machine) -> None:
 
 def test_key_and_certificate_fit_after_a_renewal(first: Machine) -> None:
     """Our own questions about every certificate and kubeconfig are answered with yes."""
-    renew(first, {name for name, _ in expiration.renewable(first.cluster, first.node)})
+    names = {name for name, _ in expiration.renewable(first.cluster, first.node)}
+    renew(first, names)
     answers = {check.name: first.ask(check.script) for check in check_expiration.checks(first.cluster, first.node)}
+    about = Counter(name.partition(" to ")[0].removeprefix("certificate ") for name in answers)
 
+    assert names >= {"admin.conf", "apiserver", "etcd-server"}
+    # Whether it fits, and how long it lasts.
+    assert {name: about[name] for name in names} == dict.fromkeys(names, 2)
     assert {name: why for name, why in answers.items() if why} == {}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from local_cluster import Machine, machines
+from local_cluster import Machine, machines, stopping
 
 from built import real_kubeadm
 from hardway.chapters import bootstrap_token, control_plane, etcd, upload_certs, wait_control_plane
@@ -29,15 +29,14 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """etcd and API server of the first master, with the roles of chapter bootstrap-token."""
     machine = machines(tmp_path_factory.mktemp("api"))["master-1"]
     cluster, node = machine.cluster, machine.node
-    machine.carry_out(etcd.steps(cluster, node))
-    machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-    machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-    machine.carry_out(wait_control_plane.steps(cluster, node))
-    rbac = next(item for item in lower_all(bootstrap_token.steps(cluster, node)) if isinstance(item, Run))
-    assert machine.bash(rbac.script).returncode == 0
-    yield machine
-    for name in list(machine.processes):
-        machine.stop(name)
+    with stopping([machine]):
+        machine.carry_out(etcd.steps(cluster, node))
+        machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
+        machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
+        machine.carry_out(wait_control_plane.steps(cluster, node))
+        rbac = next(item for item in lower_all(bootstrap_token.steps(cluster, node)) if isinstance(item, Run))
+        assert machine.bash(rbac.script).returncode == 0
+        yield machine
 
 
 def ours(machine: Machine, text: str) -> str:

@@ -1,6 +1,8 @@
 """A root of its own: what runs there sees a node, and this machine sees nothing of it."""
 
+import os
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +24,26 @@ def output(script: str, node: Node = NODE, **more: dict[str, str]) -> list[str]:
     return sandbox.run(sandbox.machine(node, **more), script).output.splitlines()
 
 
+def running() -> set[bytes]:
+    """Command lines of all processes on this machine, those in namespaces included."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.add(path.read_bytes())
+    return found
+
+
 def test_nothing_of_a_run_stays_on_this_machine() -> None:
     """No file, mount, host name or process of it is left."""
+    # Nobody else on this machine sleeps for as long.
+    seconds = f"1000.{os.getpid()}"
     host = [subprocess.run(["hostname"], capture_output=True, check=True).stdout, Path("/proc/mounts").read_bytes()]
     done = sandbox.run(
         sandbox.machine(NODE),
         "mkdir -p /etc/kubernetes-of-the-test /usr/lib/of-the-test /var/of-the-test\n"
         "touch /etc/kubernetes-of-the-test/a /run/of-the-test\nmount -t tmpfs none /var/of-the-test\n"
-        "sleep 1000 & disown\n",
+        # A process that never came to run would leave nothing either.
+        f"sleep {seconds} &\nuntil grep -qx sleep /proc/$!/comm; do kill -0 $!; done\ndisown\n",
     )
 
     assert "/etc/kubernetes-of-the-test/a" in done.tree
@@ -41,6 +55,7 @@ def test_nothing_of_a_run_stays_on_this_machine() -> None:
         subprocess.run(["hostname"], capture_output=True, check=True).stdout,
         Path("/proc/mounts").read_bytes(),
     ]
+    assert f"sleep\0{seconds}\0".encode() not in running()
 
 
 def test_the_node_has_its_name_and_no_network() -> None:
@@ -94,8 +109,7 @@ def test_a_script_that_does_not_end_is_an_error() -> None:
     with pytest.raises(StepFailed, match=r"within 0\.5 s"):
         sandbox.run(sandbox.machine(NODE), "sleep 1001 & sleep 1001\n", limit=0.5)
 
-    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert b"sleep\x001001\x00" not in running
+    assert b"sleep\x001001\x00" not in running()
 
 
 def test_a_tree_survives_tar_and_disk(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from local_cluster import CONFIGURATION, Machine, eventually, machines
+from local_cluster import CONFIGURATION, Machine, eventually, machines, stopping
 
 from built import real_kubeadm
 from hardway.chapters import bootstrap_token, control_plane, etcd, token_cleanup, wait_control_plane
@@ -53,18 +53,17 @@ def first(tmp_path: Path) -> Iterator[Machine]:
     """etcd, API server and controller manager of a cluster that is about to be initialised, its worker registered."""
     machine = machines(tmp_path, DOCUMENTS)["master-1"]
     cluster, node = machine.cluster, machine.node
-    machine.carry_out(etcd.steps(cluster, node))
-    machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-    machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-    machine.carry_out(wait_control_plane.steps(cluster, node))
-    machine.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
-    joined = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": WORKER}}
-    machine.kubectl("create", "-f", "-", stdin=json.dumps(joined), user="super-admin")
-    status = {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": "-"}]}}
-    machine.kubectl("patch", "node", WORKER, "--subresource=status", "-p", json.dumps(status), user="super-admin")
-    yield machine
-    for name in list(machine.processes):
-        machine.stop(name)
+    with stopping([machine]):
+        machine.carry_out(etcd.steps(cluster, node))
+        machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
+        machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
+        machine.carry_out(wait_control_plane.steps(cluster, node))
+        machine.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
+        joined = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": WORKER}}
+        machine.kubectl("create", "-f", "-", stdin=json.dumps(joined), user="super-admin")
+        status = {"status": {"conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": "-"}]}}
+        machine.kubectl("patch", "node", WORKER, "--subresource=status", "-p", json.dumps(status), user="super-admin")
+        yield machine
 
 
 def lay(machine: Machine) -> None:
