@@ -42,8 +42,8 @@ def test_nothing_of_a_run_stays_on_this_machine() -> None:
         sandbox.machine(NODE),
         "mkdir -p /etc/kubernetes-of-the-test /usr/lib/of-the-test /var/of-the-test\n"
         "touch /etc/kubernetes-of-the-test/a /run/of-the-test\nmount -t tmpfs none /var/of-the-test\n"
-        # A process that never came to run would leave nothing either.
-        f"sleep {seconds} &\nuntil grep -qx sleep /proc/$!/comm; do kill -0 $!; done\ndisown\n",
+        # It holds no pipe, else the run would wait for it; and one that never came to run would not be left either.
+        f"sleep {seconds} &>/dev/null &\nuntil grep -qx sleep /proc/$!/comm; do kill -0 $!; done\ndisown\n",
     )
 
     assert "/etc/kubernetes-of-the-test/a" in done.tree
