@@ -82,6 +82,7 @@ ETCD_FILES = st.sampled_from(
         ("/etc/pki/etcd/ca.crt", "/etc/pki/tls/certs/client.crt", "/etc/pki/tls/certs/client.key"),
         ("/usr/local/share/ca-certificates/etcd.crt", "/opt/etcd/both.pem", "/opt/etcd/both.pem"),
         ("/opt//tls/ca.crt", "/opt/tls/./client.crt", "/opt/tls/client.key"),
+        ("//srv/etcd/ca.crt", "/srv//etcd/client.crt", "/srv/etcd/./client.key"),
         ("/etc/etcd/ca.crt", "", ""),
         # Beside a directory that is mounted, so kubeadm mounts it not: refused.
         ("/etc/etcd/ca.crt", "/etc/etcd-client/client.crt", "/etc/etcd-client/client.key"),

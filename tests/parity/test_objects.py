@@ -14,8 +14,8 @@ from hardway.model import BootstrapToken
 from hardway.parity import objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import compare
+from hardway.parity.dry_run import Action, parse
 from hardway.parity.made import Call
-from hardway.parity.oracle import Action, parse
 from hardway.renderers.files import contents
 
 pytestmark = pytest.mark.parity

@@ -411,3 +411,11 @@ def test_later_minors_store_where_etcd_is_asked_over_http(version: str, stored: 
         }
     }
     assert cluster.etcd.http_endpoints == ("https://10.30.0.5:2379",)
+
+
+def test_slashes_too_many_hide_no_file() -> None:
+    """Go takes two of them at the beginning for one, Python keeps them."""
+    cluster = loads(V1BETA4.replace("VERSION", "v1.34.4").replace("/etc/etcd/ca.crt", "//etc//etcd/./ca.crt"))
+    volumes = thaw(control_plane.kube_apiserver(cluster, cluster.nodes[0]))["spec"]["volumes"]
+
+    assert "/etc/etcd" in [volume["hostPath"]["path"] for volume in volumes]

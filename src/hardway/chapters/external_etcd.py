@@ -71,9 +71,7 @@ def volumes(cluster: Cluster) -> Iterator[HostVolume]:
 def lies_below(cluster: Cluster, folder: str) -> bool:
     """A file of the external etcd makes the directory exist on every master before its static pods are written."""
     etcd = cluster.etcd
-    return isinstance(etcd, EtcdExternal) and any(
-        posixpath.normpath(path).startswith(f"{folder}/") for path in etcd.files
-    )
+    return isinstance(etcd, EtcdExternal) and any(clean(path).startswith(f"{folder}/") for path in etcd.files)
 
 
 def questions(cluster: Cluster, node: Node) -> Iterator[Check]:

@@ -3,7 +3,6 @@
 Source: kubeadm v1.30.4 and v1.35.4 `app/apis/kubeadm/validation/validation.go` (ValidateEtcd).
 """
 
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ from hardway.config.networks import address
 from hardway.config.problems import Problem
 from hardway.config.sources import Sources
 from hardway.features import V1BETA3
+from hardway.gotypes.paths import clean
 from hardway.gotypes.structs import Path
 from hardway.model import EtcdExternal
 
@@ -89,9 +89,7 @@ def _unseen(
     mounted += [volume.mount_path for volume in cluster.api_server.extra_volumes]
     for name, attribute in FILES.items():
         path = getattr(external, attribute)
-        inside = any(
-            posixpath.normpath(path).startswith(f"{folder.rstrip('/')}/") for folder in mounted if folder != "/"
-        )
+        inside = any(clean(path).startswith(f"{folder.rstrip('/')}/") for folder in mounted if folder != "/")
         # What `..` leads back from need not be there inside of the container.
         if path.startswith("/") and (not inside or ".." in path.split("/")):
             yield about.problem(

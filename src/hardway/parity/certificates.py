@@ -141,7 +141,10 @@ def public_key(pem: bytes) -> PublicKeyTypes | None:
 
 
 def _works(private: PrivateKeyTypes) -> bool:
-    """What it signs can be verified: a hundred times faster than to look for prime factors, and it is what counts."""
+    """The key can be used: what an RSA key signs can be verified, a hundred times faster than to look for prime factors.
+
+    Of others the library has checked all that there is.
+    """
     public, data = private.public_key(), b"data"
     try:
         if isinstance(private, rsa.RSAPrivateKey) and isinstance(public, rsa.RSAPublicKey):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from hardway.config.scalars import values_of
+from hardway.engine.inputs import mint
 from hardway.model import Cluster, Node
 from hardway.parity.certificates import now
 from hardway.parity.oracle import Made
@@ -23,7 +24,6 @@ from hardway.workflows.join import JOIN, WORKER
 from hardway.workflows.stage import Stage
 
 CALLS = "/calls"
-ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 KUBECTL = f"""\
 #!/bin/bash
@@ -97,7 +97,7 @@ ETCD_JOIN = "control-plane-join/etcd"
 class Requests:
     """What the first master asks of the API."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[Call, ...] = field(repr=False)
     certificate_key: str = field(repr=False)
     begun: datetime
     ended: datetime
@@ -112,9 +112,9 @@ def requests(cluster: Cluster, start: Tree) -> Requests:
     key = secrets.token_hex(32)
     inputs = {input_file("certificate-key"): file(key + "\n", 0o600)}
     for other in cluster.kubernetes_nodes:
-        inputs[input_file(f"token/{other.name}")] = file(new_token() + "\n", 0o600)
+        inputs[input_file(f"token/{other.name}")] = file(mint("token") + "\n", 0o600)
     for token in cluster.bootstrap_tokens:
-        inputs[input_file(token.run_input)] = file((token.value or new_token()) + "\n", 0o600)
+        inputs[input_file(token.run_input)] = file((token.value or mint("token")) + "\n", 0o600)
     lines = []
     for stage in INIT:
         for step in stage.chapter.steps(cluster, node) if node in stage.on(cluster) else ():
@@ -180,15 +180,6 @@ def _files(node: Node, steps: Iterable[Step], start: Tree) -> Made:
     begun = now()
     made = tree.render(node, steps, start)
     return Made(made, begun, now())
-
-
-def new_token() -> str:
-    """A bootstrap token as kubeadm makes them."""
-
-    def word(length: int) -> str:
-        return "".join(secrets.choice(ALPHABET) for _ in range(length))
-
-    return f"{word(6)}.{word(16)}"
 
 
 def _calls(made: Tree) -> list[Call]:

@@ -14,8 +14,8 @@ import yaml
 
 from hardway.config.scalars import value_of
 from hardway.parity.certificates import Surroundings, digest, offset, same_as
+from hardway.parity.dry_run import Action
 from hardway.parity.made import Call, Requests, objects_of
-from hardway.parity.oracle import Action
 from hardway.parity.values import Fields, flatten, prefixed
 
 RBAC = "rbac.authorization.k8s.io"

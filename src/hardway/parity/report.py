@@ -5,18 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
 
 from hardway.config import loads, text_of
+from hardway.gotypes.paths import clean
 from hardway.model import Cluster, EtcdLocal, Node
 from hardway.parity import documents, made, objects, sealed, shared
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import Difference, compare
 from hardway.parity.declared import Declared, declaration
 from hardway.parity.documents import Documents
+from hardway.parity.dry_run import Action
 from hardway.parity.made import Requests
 from hardway.parity.normalise import describe
-from hardway.parity.oracle import Action, Made, Oracle, patch_files
+from hardway.parity.oracle import Made, Oracle, patch_files
 from hardway.parity.values import Fields
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.renderers.files import Entry, Kind, Tree, below, contents, file
@@ -212,5 +213,5 @@ def _trusted(cluster: Cluster, tree: Tree) -> Tree:
 def folders_of(cluster: Cluster) -> tuple[str, ...]:
     """Where kubeadm writes; the directory of a stacked etcd's data must not be there for an external one."""
     paths, etcd = cluster.paths, cluster.etcd
-    own = (etcd.data_dir,) if isinstance(etcd, EtcdLocal) else (EtcdLocal.data_dir, *map(normpath, etcd.files))
+    own = (etcd.data_dir,) if isinstance(etcd, EtcdLocal) else (EtcdLocal.data_dir, *map(clean, etcd.files))
     return (paths.kubernetes, paths.pki, paths.kubelet, *own)

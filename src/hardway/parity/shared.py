@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from hardway.gotypes.paths import clean
 from hardway.model import Cluster, EtcdExternal
 from hardway.parity.certificates import now
 from hardway.parity.objects import SHARED
@@ -22,7 +23,7 @@ def transferred(cluster: Cluster) -> dict[str, str]:
     """
 
     def plain(path: str) -> str:
-        return posixpath.normpath(path) if path else ""
+        return clean(path) if path else ""
 
     pki, etcd = cluster.paths.pki, cluster.etcd
     is_external = isinstance(etcd, EtcdExternal)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hardway.engine.inputs import mint
 from hardway.model import Cluster, Endpoint, EtcdExternal, Node
 from hardway.parity import documents
 from hardway.parity.certificates import now
 from hardway.parity.documents import Documents
-from hardway.parity.made import new_token
 from hardway.parity.oracle import CONFIG, Made
 from hardway.parity.report import folders_of
 from hardway.parity.stored import dump, outside, units
@@ -79,7 +79,7 @@ class Maker:
 
 def by_kubeadm(cluster: Cluster, given: Documents, programs: Mapping[str, Path], files: Tree) -> Side:
     """kubeadm's own commands with these documents. StepFailed with kubeadm's words when one fails."""
-    key, token = secrets.token_hex(32), new_token()
+    key, token = secrets.token_hex(32), mint("token")
 
     def init(machine: Living) -> None:
         text = documents.for_init(
@@ -104,7 +104,7 @@ def _kubeadm(machine: Living, command: str, text: str) -> None:
 def by_chapters(cluster: Cluster, programs: Mapping[str, Path], files: Tree) -> Side:
     """Our workflows, stage after stage, with the run inputs that the engine would lay down."""
     key = secrets.token_hex(32)
-    tokens = {node.name: new_token() for node in cluster.kubernetes_nodes if node != cluster.first_control_plane}
+    tokens = {node.name: mint("token") for node in cluster.kubernetes_nodes if node != cluster.first_control_plane}
 
     def init(machine: Living) -> None:
         inputs = {f"token/{name}": token for name, token in tokens.items()}
