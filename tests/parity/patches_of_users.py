@@ -1,4 +1,7 @@
-"""Patches as people write them, and such as they should not: of all three types, for every target."""
+"""Patches as people write them, and such as they should not: of all three types, for static pods and the kubelet.
+
+Those of add-ons are among `USUAL`, for whole clusters.
+"""
 
 import json
 from typing import Any

@@ -30,7 +30,7 @@ EACH = [
     *(one_file("kubeletconfiguration", kind, [KUBELET]) for kind in ("strategic", "merge")),
     one_file("kubeletconfiguration", "json", [[{"op": "replace", "path": "/healthzPort", "value": 10999}]]),
 ]
-"""Every target with every type."""
+"""Every target that is a file, with every type."""
 WRITTEN = [
     Trial("etcd", {"etcd.yaml": "# only a comment\n"}),
     Trial("etcd", {"etcd+merge.yaml": "# only a comment\n"}),
