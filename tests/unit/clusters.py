@@ -86,6 +86,12 @@ def lab_cluster() -> Cluster:
     )
 
 
+def stored_cluster() -> Cluster:
+    """The same as far as its own kubeadm-config tells of it, with no manifests beside kubeadm's."""
+    stored = freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"})
+    return replace(lab_cluster(), manifests=(), cluster_configuration=stored)
+
+
 def minimal_cluster() -> Cluster:
     """One master that is its own endpoint; nothing is downloaded, there is no pod network."""
     node = machine("master-1", "10.30.0.11", Role.CONTROL_PLANE)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from clusters import lab_cluster
+from clusters import stored_cluster
 
-from hardway.model import freeze_document, thaw
+from hardway.model import thaw
 from hardway.parity.certificates import Surroundings, now
 from hardway.parity.live import differences, judge, wanted
 from hardway.parity.live.cures import Tools
@@ -19,11 +19,7 @@ from hardway.parity.objects import item_name
 from hardway.versions import RELEASES, Release
 
 E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
-CLUSTER = replace(
-    lab_cluster(),
-    manifests=(),
-    cluster_configuration=freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"}),
-)
+CLUSTER = stored_cluster()
 OURS = Judge(CLUSTER, Tools("cluster.yaml", ours=True), now())
 ANYBODYS = Judge(CLUSTER, Tools("inventory.yaml", ours=False), now())
 PROXY, SERVICE = "DaemonSet kube-system/kube-proxy", "Service kube-system/kube-dns"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from clusters import lab_cluster
+from clusters import stored_cluster
 
 from hardway.model import freeze_document, thaw
 from hardway.parity.certificates import now
@@ -18,11 +18,7 @@ from hardway.parity.live.judge import Judge
 from hardway.parity.objects import item_name
 
 E, W, N = Grade.ERROR, Grade.WARNING, Grade.NOTE
-CLUSTER = replace(
-    lab_cluster(),
-    manifests=(),
-    cluster_configuration=freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"}),
-)
+CLUSTER = stored_cluster()
 JUDGE = Judge(CLUSTER, Tools("inventory.yaml", ours=False), now())
 Objects = dict[str, Any]
 Damage = Callable[[Objects], Any]

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from hardway.cli import ui
-from hardway.config import advice, loads, text_of
+from hardway.config import advice, load_with_text
 from hardway.engine.schedule import Selection, known
 from hardway.engine.transport import Connect, open_transport
 from hardway.errors import UsageError
@@ -59,8 +59,7 @@ def read(file: Path, nodes: Sequence[str] | None) -> Cluster:
 
 def with_text(file: Path) -> tuple[Cluster, str]:
     """The cluster of a file, and what the file says."""
-    text = text_of(file)
-    cluster = loads(text, file=str(file), folder=file.parent)
+    cluster, text = load_with_text(file)
     for line in advice(cluster):
         ui.say(f"note: {line}")
     return cluster, text

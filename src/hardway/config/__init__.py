@@ -1,7 +1,7 @@
 """cluster.yaml to Cluster: kubeadm's documents and the Inventory, checked, defaulted and frozen."""
 
 from hardway.config.advice import advice
-from hardway.config.load import load, loads, text_of
+from hardway.config.load import load, load_with_text, loads, text_of
 from hardway.config.problems import InvalidConfiguration, Problem
 
-__all__ = ["InvalidConfiguration", "Problem", "advice", "load", "loads", "text_of"]
+__all__ = ["InvalidConfiguration", "Problem", "advice", "load", "load_with_text", "loads", "text_of"]

@@ -48,14 +48,17 @@ REQUIRED = ("ClusterConfiguration", "Inventory")
 
 def load(path: Path) -> Cluster:
     """The cluster that a file describes; InvalidConfiguration with all problems otherwise."""
-    return loads(text_of(path), file=str(path), folder=path.parent)
+    return load_with_text(path)[0]
+
+
+def load_with_text(path: Path) -> tuple[Cluster, str]:
+    """The same for who needs the file's text as well: a pipe can be read only once."""
+    text = text_of(path)
+    return loads(text, file=str(path), folder=path.parent), text
 
 
 def text_of(path: Path) -> str:
-    """What a cluster.yaml says, for who needs its text as well: a pipe can be read only once.
-
-    InvalidConfiguration where it is no text.
-    """
+    """What a cluster.yaml says; InvalidConfiguration where it is no text."""
     try:
         raw = path.read_bytes()
     except OSError as error:

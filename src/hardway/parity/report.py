@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from hardway.config import loads, text_of
+from hardway.config import load_with_text
 from hardway.gotypes.paths import clean
 from hardway.model import Cluster, EtcdLocal, Node
 from hardway.parity import documents, made, objects, sealed, shared
@@ -76,8 +76,7 @@ Work = Callable[[], Made]
 
 def compare_file(path: Path, kubeadm: Path, authorities: Mapping[str, bytes] | None = None) -> ParityReport:
     """`compare_cluster` for a cluster.yaml; InvalidConfiguration for a wrong one."""
-    text = text_of(path)
-    cluster = loads(text, file=str(path), folder=path.parent)
+    cluster, text = load_with_text(path)
     return compare_cluster(cluster, documents.read(text), kubeadm, authorities)
 
 
