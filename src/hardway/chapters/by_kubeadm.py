@@ -12,10 +12,10 @@ from typing import Any
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import components
+from hardway.chapters.kubeadm_documents import mark, of_init, of_join, user_token
 from hardway.chapters.user_tokens import is_initialised
-from hardway.features import V1BETA3
-from hardway.model import BootstrapToken, Cluster, Document, Node, thaw
-from hardway.steps import Await, Check, Command, Directory, Run, Step, Wait, Write, lower_all
+from hardway.model import Cluster, Document, Node, thaw
+from hardway.steps import Await, Check, Command, Directory, Run, StaticPod, Step, Wait, Write, lower_all
 from hardway.steps.shell import heredoc, input_file, octal, quote
 
 ONLY_QUESTIONS = ("preflight", "wait-control-plane", "discovery")
@@ -34,7 +34,8 @@ def phase(chapter: Chapter, cluster: Cluster, node: Node) -> str:
         return QUIET_UPLOAD
     if node == cluster.first_control_plane:
         return f"init phase {chapter.init_phase}" if chapter.init_phase else ""
-    return f"join phase {chapter.join_phase}" if chapter.join_phase else ""
+    join_phase = chapter.joins_by(cluster)
+    return f"join phase {join_phase}" if join_phase else ""
 
 
 def step_id(chapter: str) -> str:
@@ -66,9 +67,18 @@ def by_kubeadm(chapter: Chapter, nodes: frozenset[str]) -> Chapter:
             inputs=inputs,
             why="this chapter was given to kubeadm (--by)",
         )
-        yield from (step for step in own if isinstance(step, Wait))
+        yield from (step for step in own if _is_in_any_order(step) or isinstance(step, Wait))
 
     return replace(chapter, steps=steps)
+
+
+def _is_in_any_order(step: Step) -> bool:
+    """kubeadm before 1.32 writes a container's variables in another order each time: afterwards they get ours."""
+    return isinstance(step, StaticPod) and len(_variables(step.manifest)) > 1
+
+
+def _variables(manifest: Document) -> list[Any]:
+    return [one for container in thaw(manifest)["spec"]["containers"] for one in container.get("env") or ()]
 
 
 def without_keys(chapter: Chapter, nodes: frozenset[str]) -> Chapter:
@@ -93,18 +103,11 @@ def _inputs(chapter: Chapter, cluster: Cluster, node: Node, own: tuple[Step, ...
 def _questions(own: tuple[Step, ...]) -> str:
     """Every question of the chapter's own steps, one after the other; the first no is the answer."""
     asked = []
+    unordered = {step.id for step in own if _is_in_any_order(step)}
     for item in lower_all(own):
         match item:
             case Write():
-                digest, wanted = (
-                    hashlib.sha256(item.content).hexdigest(),
-                    f"{octal(item.mode).lstrip('0')} {item.owner}",
-                )
-                asked.append(
-                    f"[ \"$(stat -c '%a %U:%G' {quote(item.path)} 2>/dev/null)\" = {quote(wanted)} ] &&\n"
-                    f'  [ "$(sha256sum <{quote(item.path)})" = {quote(f"{digest}  -")} ] ||\n'
-                    f"  {{ echo {quote(f'{item.path} is missing or another one')}; exit 1; }}\n"
-                )
+                asked.append(_is_there(item, in_any_order=item.step in unordered))
             case Run():
                 asked.append(f"(\n{item.unless.script.rstrip()}\n) || exit 1\n")
             case Await():
@@ -112,20 +115,28 @@ def _questions(own: tuple[Step, ...]) -> str:
     return "".join(asked)
 
 
-def _mark(name: str) -> str:
-    """Stands in a document for a run input."""
-    return f"(run input {name})"
+def _is_there(item: Write, *, in_any_order: bool) -> str:
+    """bash that says whether the file is as wanted; `in_any_order` of its lines."""
+    path, mode = quote(item.path), f"{octal(item.mode).lstrip('0')} {item.owner}"
+    content = b"".join(sorted(item.content.splitlines(keepends=True))) if in_any_order else item.content
+    read = f"LC_ALL=C sort {path} 2>/dev/null | sha256sum" if in_any_order else f"sha256sum <{path}"
+    digest = hashlib.sha256(content).hexdigest()
+    return (
+        f"[ \"$(stat -c '%a %U:%G' {path} 2>/dev/null)\" = {quote(mode)} ] &&\n"
+        f'  [ "$({read})" = {quote(f"{digest}  -")} ] ||\n'
+        f"  {{ echo {quote(f'{item.path} is missing or another one')}; exit 1; }}\n"
+    )
 
 
 def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -> str:
     """Write the documents into memory, run the phase, and forget them; what is secret comes from run inputs."""
-    documents = _of_init(cluster, node, inputs) if asked.startswith("init ") else [_of_join(cluster, node, inputs)]
+    documents = of_init(cluster, node, inputs) if asked.startswith("init ") else [of_join(cluster, node, inputs)]
     text = "\n---\n".join(_json(document) for document in documents) + "\n"
     # Builtins of bash fill in the secrets: no command line shows them.
     filled = "".join(
-        f'documents="${{documents//{quote(_mark(name))}/"$(<{input_file(name)})"}}"\n'
+        f'documents="${{documents//{quote(mark(name))}/"$(<{input_file(name)})"}}"\n'
         for name in inputs
-        if _mark(name) in text
+        if mark(name) in text
     )
     return (
         # The directory is root's alone; kubeadm makes its own with the umask of an administrator.
@@ -135,49 +146,15 @@ def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -
         + heredoc('cat >"$work/kubeadm.yaml"', text)
         + (f'documents="$(<"$work/kubeadm.yaml")"\n{_once(cluster, text)}{filled}' if filled else "")
         + ('printf \'%s\\n\' "$documents" >"$work/kubeadm.yaml"\n' if filled else "")
+        # kubeadm copies proxies from its environment into what it makes.
+        + "".join(f"export {name}={quote(text)}\n" for name, text in cluster.proxy.environment.items())
         + f'kubeadm {asked} --config "$work/kubeadm.yaml"\n)\n'
     )
 
 
-def _of_init(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> list[dict[str, Any]]:
-    """InitConfiguration of the first master, and what all share."""
-    own: dict[str, Any] = {
-        "apiVersion": _api(cluster),
-        "kind": "InitConfiguration",
-        "localAPIEndpoint": {"advertiseAddress": node.address, "bindPort": node.bind_port},
-        "nodeRegistration": _registration(cluster, node),
-        **_patches(node),
-    }
-    if "certificate-key" in inputs:
-        own["certificateKey"] = _mark("certificate-key")
-    nodes = [name for name in inputs if name.startswith("token/")]
-    if tokens := [
-        *(_user_token(token) for token in cluster.bootstrap_tokens if token.run_input in inputs),
-        *({"token": _mark(name), "ttl": f"{cluster.token_ttl}s"} for name in nodes),
-    ]:
-        own["bootstrapTokens"] = tokens
-    shared: list[Document] = [cluster.cluster_configuration]
-    if cluster.kubelet_configuration_given:
-        shared.append(cluster.kubelet_configuration)
-    if cluster.kube_proxy_configuration_given:
-        shared.append(cluster.kube_proxy_configuration)
-    return [own, *(thaw(document) for document in shared)]
-
-
-def _user_token(token: BootstrapToken) -> dict[str, Any]:
-    """An entry of the user's own."""
-    return {
-        "token": _mark(token.run_input),
-        "ttl": f"{token.ttl}s",
-        "usages": list(token.usages),
-        "groups": list(token.groups),
-        **({"description": token.description} if token.description else {}),
-    }
-
-
 def _once(cluster: Cluster, text: str) -> str:
     """bash that takes the user's tokens out of $documents where the cluster was initialised before."""
-    entries = [_json(_user_token(token)) for token in cluster.bootstrap_tokens]
+    entries = [_json(user_token(token)) for token in cluster.bootstrap_tokens]
     listed = next((one for one in (", ".join([*entries, ""]), ", ".join(entries)) if one and one in text), "")
     if not listed:
         return ""
@@ -187,59 +164,3 @@ def _once(cluster: Cluster, text: str) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str, Any]:
-    """JoinConfiguration: kubeadm finds the rest in the cluster, after it has verified the CA."""
-    own: dict[str, Any] = {
-        "apiVersion": _api(cluster),
-        "kind": "JoinConfiguration",
-        "discovery": _discovery(cluster, node, inputs),
-        "nodeRegistration": _registration(cluster, node),
-        **_patches(node),
-    }
-    if node.is_control_plane:
-        endpoint = {"advertiseAddress": node.address, "bindPort": node.bind_port}
-        own["controlPlane"] = {"localAPIEndpoint": endpoint}
-        if "certificate-key" in inputs:
-            own["controlPlane"]["certificateKey"] = _mark("certificate-key")
-    return own
-
-
-def _discovery(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str, Any]:
-    """How kubeadm finds the API and knows its CA."""
-    if "ca-pin" not in inputs:
-        return {"file": {"kubeConfigPath": f"{cluster.paths.kubernetes}/admin.conf"}}
-    return {
-        "bootstrapToken": {
-            "token": _mark(f"token/{node.name}"),
-            "apiServerEndpoint": cluster.endpoint.url.removeprefix("https://"),
-            "caCertHashes": [_mark("ca-pin")],
-        }
-    }
-
-
-def _registration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """nodeRegistration; what the user has not chosen is kubeadm's to choose."""
-    registration = node.registration
-    own: dict[str, Any] = {"name": node.name, "criSocket": registration.cri_socket}
-    if registration.kubelet_extra_args:
-        pairs = registration.kubelet_extra_args
-        own["kubeletExtraArgs"] = (
-            dict(pairs) if _api(cluster) == V1BETA3 else [{"name": name, "value": value} for name, value in pairs]
-        )
-    if registration.taints is not None:
-        own["taints"] = [
-            {"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in registration.taints
-        ]
-    return own
-
-
-def _patches(node: Node) -> dict[str, Any]:
-    """Chapter configure-components has put the files there."""
-    return {"patches": {"directory": node.patches.directory}} if node.patches.directory else {}
-
-
-def _api(cluster: Cluster) -> str:
-    """The API version of all documents: that of the stored one."""
-    return str(cluster.cluster_configuration["apiVersion"])

@@ -32,9 +32,16 @@ class Chapter:
     init_phase: str = ""
     """The kubeadm command's phase path for the first master, empty where there is none."""
     join_phase: str = ""
+    local_join_phase: str = ""
+    """The one that does it where a master's kubelet talks to its own API server (ControlPlaneKubeletLocalMode), if another."""
     optional: bool = False
     steps: StepsOf = no_steps
     checks: ChecksOf = no_checks
     """Verification that closes the chapter."""
     before: ChecksOf = no_checks
     """What can be asked, and matters, before anything is installed on the node."""
+
+    def joins_by(self, cluster: Cluster) -> str:
+        """The phase path of `kubeadm join` in this cluster, empty where there is none."""
+        local = self.local_join_phase if cluster.release.features.kubelet_local_mode else ""
+        return local or self.join_phase

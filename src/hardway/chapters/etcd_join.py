@@ -1,4 +1,4 @@
-"""A joining master's etcd: learner, manifest, voter (article chapter 21, phase `control-plane-join etcd`).
+"""A joining master's etcd: learner, manifest, voter (article chapter 21, phase `control-plane-join etcd`, later `etcd-join`).
 
 Source: kubeadm v1.30.4 `app/phases/etcd/local.go` (CreateStackedEtcdStaticPodManifestFile) and `app/util/etcd`.
 Members are told apart by peer URL: absent, then it is added as a learner; a learner is promoted; a voter is done.
@@ -108,6 +108,7 @@ ETCD_JOIN = Chapter(
     "etcd of a joining master",
     (21,),
     join_phase="control-plane-join etcd",
+    local_join_phase="etcd-join",
     steps=steps,
     checks=checks,
 )

@@ -58,6 +58,7 @@ def _node(sources: Sources, entry: NodeEntry, pod_cidr: str) -> Node:
         roles=frozenset(Role(role) for role in entry.roles),
         bind_port=endpoint.bind_port if endpoint else 6443,
         startup_seconds=_startup_seconds(sources, first=first),
+        timeouts=_timeouts(init.timeouts if first else join.timeouts),
         pod_cidr=pod_cidr,
         registration=Registration(
             _socket(registration),
@@ -100,6 +101,12 @@ def _startup_seconds(sources: Sources, *, first: bool) -> float:
         return seconds(sources.cluster.api_server.timeout_for_control_plane) or 0
     timeouts = sources.init.timeouts if first else sources.join.timeouts
     return seconds(timeouts.control_plane_component_health_check) or 0
+
+
+def _timeouts(given: api.Timeouts) -> tuple[tuple[str, str], ...]:
+    """As the user wrote them."""
+    others = given.model_dump(by_alias=True, exclude_unset=True, exclude={"control_plane_component_health_check"})
+    return tuple((name, str(text)) for name, text in others.items() if text)
 
 
 def _socket(registration: api.NodeRegistration) -> str:

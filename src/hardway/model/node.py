@@ -104,6 +104,8 @@ class Node:
     """Port of this node's own kube-apiserver."""
     startup_seconds: float = 240
     """How long startup probes of this node's static pods are patient (timeouts.controlPlaneComponentHealthCheck)."""
+    timeouts: tuple[tuple[str, str], ...] = ()
+    """Others that the user has chosen: the patience of kubeadm's own phases. Steps of hardway have their own."""
     pod_cidr: str = ""
     """Pod network of this node where the network chapter is `bridge`."""
     registration: Registration = field(default_factory=Registration)

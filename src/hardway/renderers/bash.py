@@ -68,7 +68,7 @@ def script(cluster: Cluster, stage: Stage, node: Node, primitives: tuple[Primiti
     """One chapter on one node."""
     chapter = stage.chapter
     first = cluster.control_planes and node == cluster.first_control_plane
-    phase = chapter.init_phase if first else chapter.join_phase or chapter.init_phase
+    phase = chapter.init_phase if first else chapter.joins_by(cluster) or chapter.init_phase
     about = [f"# {chapter.title}", f"# Node: {node.name}"]
     if chapter.article:
         about.append(f"# Article: chapter {', '.join(str(number) for number in chapter.article)}")
