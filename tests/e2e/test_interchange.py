@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from e2e.alike import assert_alike
 from e2e.harness import booted, write_cluster
 from hardway.config import load
+from hardway.versions import RELEASES
 from hardway.workflows.apply import APPLY
 from hardway.workflows.by import chosen
 
@@ -42,3 +44,17 @@ def test_whoever_does_it_the_cluster_is_the_same(by: str, tmp_path: Path) -> Non
         it.apply_by(choice)
         it.assert_whole()
         it.assert_nothing_to_do("--by", choice)
+        assert_alike(it)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("version", ["v1.34.4", RELEASES[-1].kubernetes])
+def test_phases_of_later_minors_do_it_too(version: str, tmp_path: Path) -> None:
+    """Their kubeadm carries out everything that it can, with phases that have moved since v1.30."""
+    file = write_cluster(tmp_path, "mix", "10.51.0", version)
+    file.write_text(file.read_text().replace("skip: [crictl, kubeadm]", "skip: [crictl]"))
+    with booted(file, "mix") as it:
+        it.apply_by("kubeadm=all")
+        it.assert_whole()
+        it.assert_nothing_to_do("--by", "kubeadm=all")
+        assert_alike(it)
