@@ -38,10 +38,11 @@ def test_certificates(owned: Harness) -> None:
     table = owned.lab.exec(MASTER, "kubeadm certs check-expiration")
     listed = json.loads(owned.hardway("certs", "check-expiration", "--node", MASTER, "--json").stdout)
     renewed = owned.lab.exec(MASTER, "kubeadm certs renew all")
-    served = "openssl s_client -connect 127.0.0.1:6443 </dev/null 2>/dev/null | openssl x509 -noout -serial"
     owned.lab.exec(MASTER, RESTART)
-    stored = owned.lab.exec(MASTER, "openssl x509 -noout -serial -in /etc/kubernetes/pki/apiserver.crt")
-    eventually(lambda: owned.lab.exec(MASTER, served) == stored, 60, "the new certificate")
+    for port, name in ((6443, "apiserver"), (2379, "etcd/server")):
+        served = f"openssl s_client -connect 127.0.0.1:{port} </dev/null 2>/dev/null | openssl x509 -noout -serial"
+        stored = owned.lab.exec(MASTER, f"openssl x509 -noout -serial -in /etc/kubernetes/pki/{name}.crt")
+        eventually(lambda at=served, serial=stored: owned.lab.exec(MASTER, at) == serial, 60, f"the new {name}.crt")
     owned.settle(MASTER)
 
     known = set(re.findall(r"^([a-z][-a-z.]*) +[A-Z][a-z]{2} ", table, re.MULTILINE))
@@ -49,6 +50,7 @@ def test_certificates(owned: Harness) -> None:
     assert renewed.count(" renewed\n") == len([item for item in listed if item["authority"]])
     assert owned.voters() == {"master-1", "master-2", "master-3"}
     owned.assert_nothing_to_do()
+    owned.hardway("check")
 
 
 def test_tokens(owned: Harness) -> None:
