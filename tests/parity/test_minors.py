@@ -31,6 +31,7 @@ kind: KubeletConfiguration
 serverTLSBootstrap: true
 maxPods: 120
 logging: {verbosity: 3}
+clusterDNS: []
 ---
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

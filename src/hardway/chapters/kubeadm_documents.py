@@ -31,7 +31,8 @@ def of_init(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> list[dict[
         own["bootstrapTokens"] = tokens
     shared: list[Document] = [cluster.cluster_configuration]
     if cluster.kubelet_configuration_given:
-        shared.append(cluster.kubelet_configuration)
+        # An empty list is not stored, and without one kubeadm would take the default.
+        shared.append({"clusterDNS": (), **cluster.kubelet_configuration})
     if cluster.kube_proxy_configuration_given:
         shared.append(cluster.kube_proxy_configuration)
     return [own, *(thaw(document) for document in shared)]

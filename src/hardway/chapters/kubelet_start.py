@@ -33,6 +33,9 @@ def kubelet_configuration(cluster: Cluster, node: Node) -> Document:
     if node.facts.resolved and "resolvConf" not in value:
         # systemd-resolved's stub in /etc/resolv.conf points to 127.0.0.53, which is another place in a pod.
         value["resolvConf"] = RESOLVED
+    if node != cluster.first_control_plane and "clusterDNS" not in value:
+        # An empty list is not stored: a node that joins finds none, and kubeadm gives it the default.
+        value["clusterDNS"] = [cluster.networking.dns_address]
     return freeze_document(value)
 
 

@@ -23,7 +23,7 @@ def stored(given: Mapping[str, Any], networking: Networking, pki: str, features:
             "apiVersion": API_VERSION,
             "kind": "KubeletConfiguration",
             "staticPodPath": given.get("staticPodPath") or MANIFESTS,
-            # An empty list is a choice: pods then have no cluster DNS.
+            # An empty list is a choice: pods of the first master then have no cluster DNS.
             "clusterDNS": [networking.dns_address] if given.get("clusterDNS") is None else given["clusterDNS"],
             "clusterDomain": given.get("clusterDomain") or networking.dns_domain,
             "authentication": {
