@@ -306,9 +306,7 @@ def _machines(
             findings.append(_odd_address(Grade.ERROR, name, "an InternalIP", ABSENT))
         if not its or name in named:
             continue
-        labelled = LABELS[0] in (node["metadata"].get("labels") or {})
-        # A label can be taken away: a master would be judged as a worker, which has no keys.
-        role = "control-plane" if labelled or _runs_api_server(node, seen) else "worker"
+        role = "control-plane" if LABELS[0] in (node["metadata"].get("labels") or {}) else "worker"
         way = next((address for address in its if (":" in address) == six), its[0])
         entry = _known({"name": name, "address": way, "roles": [role]}, node, seen)
         twin = next((taken[place] for place in _places(entry) if place in taken), "")
@@ -343,6 +341,7 @@ def _known(entry: Mapping[str, Any], node: Mapping[str, Any], seen: SeenCluster)
     It is reached as before: the address at which an API server advertises itself may be one of another network.
     """
     name, roles = str(node["metadata"]["name"]), list(entry["roles"])
+    # Its label can be taken away: a master would be judged as a worker, which has no keys.
     if _runs_api_server(node, seen) and "control-plane" not in roles:
         roles.append("control-plane")
     advertised = _advertised(name, seen)
