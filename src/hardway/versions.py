@@ -6,7 +6,8 @@ from `build/dependencies.yaml`; containerd and runc from article chapter 3 for a
 and chapter 9 writes the configuration of containerd 1.7. v1.30.4 is the article's row as it stands there.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from hardway.errors import UsageError
 from hardway.features import V1_29, V1_30, V1_31, V1_32, V1_33, V1_34, V1_35, V1_36, V1_37, Features
@@ -61,10 +62,17 @@ RELEASES: tuple[Release, ...] = (
 DEFAULT = "v1.30.4"
 """The article's, and the one that the lab's acid tests run."""
 
+_VERSION = re.compile(r"v(?P<minor>\d+\.\d+)\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+
 
 def supported() -> tuple[str, ...]:
     """Kubernetes versions that can be built, newest last."""
     return tuple(release.kubernetes for release in RELEASES)
+
+
+def minors() -> tuple[str, ...]:
+    """Minors of which something is known here, newest last."""
+    return tuple(release.minor for release in RELEASES)
 
 
 def find(kubernetes: str) -> Release | None:
@@ -72,8 +80,23 @@ def find(kubernetes: str) -> Release | None:
     return next((release for release in RELEASES if release.kubernetes == kubernetes), None)
 
 
+def listed(kubernetes: str) -> Release | None:
+    """The supported release of the same minor."""
+    found = _VERSION.fullmatch(kubernetes)
+    return next((release for release in RELEASES if found and release.minor == found["minor"]), None)
+
+
+def like(kubernetes: str) -> Release | None:
+    """What belongs to any release of a supported minor, as far as the supported one tells.
+
+    kubeadm makes the same within a minor, but for images of etcd, CoreDNS and pause, which a patch release may raise.
+    """
+    neighbour = listed(kubernetes)
+    return replace(neighbour, kubernetes=kubernetes) if neighbour else None
+
+
 def release(kubernetes: str) -> Release:
-    """The same; UsageError names the supported ones."""
+    """The release of a Kubernetes version; UsageError names the supported ones."""
     if found := find(kubernetes):
         return found
     raise UsageError(

@@ -24,7 +24,7 @@ def parity(
     file: File = DEFAULT_FILE,
     kubeadm: Annotated[
         Path | None,
-        typer.Option("--kubeadm", help="kubeadm of the cluster's version [default: built from its module]"),
+        typer.Option("--kubeadm", help="kubeadm of the cluster's version (default: built from its module)"),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also list what is equal, or notes")] = False,
     live: Annotated[
@@ -41,7 +41,7 @@ def parity(
     With --cluster the nodes and the API are asked instead, and nothing is changed: is everything there as the
     cluster's own kubeadm-config says? The cluster may be kubeadm's: a file with only an Inventory will do, in which one
     master is enough; the API knows the others, which are reached with the Inventory's ssh settings. Each finding has
-    a severity and a cure. Exits 1 when there is an error among them.
+    a severity, and most have a cure. Exits 1 when there is an error among them.
     """
     if live and kubeadm is not None:
         raise UsageError("a running cluster is asked without kubeadm: leave --kubeadm out", "--cluster")

@@ -13,12 +13,17 @@ MEMBERS = 2
 
 def problems(sources: Sources) -> Iterator[Problem]:
     """Everything that is wrong with the addresses of the balancers."""
+    yield from unusable(sources)
+    if sources.inventory.load_balancer.virtual_address:
+        yield from _virtual(sources)
+
+
+def unusable(sources: Sources) -> Iterator[Problem]:
+    """Addresses that are none."""
     document, given = sources.documents["Inventory"], sources.inventory.load_balancer
     for field, text in (("address", given.address), ("virtualAddress", given.virtual_address)):
         if text and address(text) is None:
             yield document.problem((PLACE, field), f"`{text}` is not an IP address")
-    if given.virtual_address:
-        yield from _virtual(sources)
 
 
 def _virtual(sources: Sources) -> Iterator[Problem]:

@@ -44,10 +44,9 @@ SEMANTIC = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?P<pre>-[0-9A-Za-z.-]+)?(?:\+[0-9A
 def derive(sources: Sources) -> Cluster:
     """The model of checked documents."""
     config, inventory = sources.cluster, sources.inventory
-    release = versions.release(config.kubernetes_version)
+    release = sources.release or versions.release(config.kubernetes_version)
     release = replace(release, features=release.features.chosen(config.feature_gates))
     skipped = _skipped(sources)
-    endpoint = _endpoint(config.control_plane_endpoint, sources.init.local_api_endpoint.bind_port)
     networking = Networking(
         tuple(config.networking.service_subnet.split(",")),
         tuple(config.networking.pod_subnet.split(",")) if config.networking.pod_subnet else (),
@@ -56,6 +55,7 @@ def derive(sources: Sources) -> Cluster:
     members = nodes(sources)
     paths = Paths(pki=clean(config.certificates_dir), pki_given=config.certificates_dir)
     master = next(node for node in members if node.is_control_plane)
+    endpoint = _endpoint(config.control_plane_endpoint, master)
     proxy = kube_proxy.stored(sources.given("KubeProxyConfiguration"), networking, master.address, release.features)
     return Cluster(
         name=config.cluster_name,
@@ -127,15 +127,17 @@ def _coredns(config: api.ClusterConfiguration, release: versions.Release) -> str
     )
 
 
-def _endpoint(text: str, default_port: int) -> Endpoint:
-    """Where no port is given kubeadm takes the one of the first master's API server."""
+def _endpoint(text: str, master: Node) -> Endpoint:
+    """Where no port is given kubeadm takes the one of the first master's API server; where nothing is, that server."""
+    if not text:
+        return Endpoint(master.address, master.bind_port)
     host, _, port = text.rpartition(":") if _has_port(text) else (text.rstrip(":"), "", "")
-    return Endpoint(host.strip("[]"), int(port or default_port))
+    return Endpoint(host.strip("[]"), int(port or master.bind_port))
 
 
 def _stored_endpoint(text: str, read: Endpoint) -> str:
     """kubeadm stores it as it is written, brackets around a name or an IPv4 address and all, unless it adds the port."""
-    return text if _has_port(text) else read.url.removeprefix("https://")
+    return text if not text or _has_port(text) else read.url.removeprefix("https://")
 
 
 def _has_port(text: str) -> bool:

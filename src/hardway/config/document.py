@@ -1,6 +1,7 @@
 """YAML documents that remember where each value stands."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -41,12 +42,24 @@ class SourceDocument:
         mark = self.marks.get(known, Mark(1, 0, 1))
         return Problem(message, self.label(path), mark.line, mark.column, mark.width, hint)
 
+    def without(self, paths: Collection[Path]) -> "SourceDocument":
+        """The document without the values at these places."""
+        return replace(self, value=_without(self.value, frozenset(paths), ()))
+
     def label(self, path: Path) -> str:
         """The place as people write it, e.g. `Inventory.nodes[2].address`."""
         text = self.kind
         for part in path:
             text += f"[{part}]" if isinstance(part, int) else f".{part}"
         return text
+
+
+def _without(value: Any, paths: frozenset[Path], here: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(v, paths, (*here, key)) for key, v in value.items() if (*here, key) not in paths}
+    if isinstance(value, list):
+        return [_without(v, paths, (*here, n)) for n, v in enumerate(value) if (*here, n) not in paths]
+    return value
 
 
 def parse(text: str) -> tuple[list[SourceDocument], list[Problem]]:

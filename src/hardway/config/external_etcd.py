@@ -6,7 +6,6 @@ Source: kubeadm v1.30.4 and v1.35.4 `app/apis/kubeadm/validation/validation.go` 
 import re
 from collections.abc import Iterator
 
-from hardway import versions
 from hardway.chapters.external_etcd import SYSTEM_CAS, directories
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
@@ -18,6 +17,7 @@ from hardway.features import V1BETA3
 from hardway.gotypes.paths import clean
 from hardway.gotypes.structs import Path
 from hardway.model import EtcdExternal
+from hardway.versions import Release
 
 HERE: Path = ("etcd", "external")
 URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[^]/]*\]|[^:/@\[\]]+)(:(?P<port>[0-9]{1,5}))?/?")
@@ -43,7 +43,7 @@ def problems(sources: Sources) -> Iterator[Problem]:
         yield about.problem((*HERE, given), f"`{given}` is given without `{missing}`", "give both or none")
     elif external.cert_file and not external.ca_file:
         yield about.problem((*HERE, "certFile"), "`certFile` is given without `caFile`", "name etcd's CA, too")
-    release = versions.find(sources.cluster.kubernetes_version)
+    release = sources.release
     if release is None:
         return
     knows = release.features.external_etcd_http_endpoints
@@ -80,7 +80,7 @@ def _is_host(text: str) -> bool:
 
 
 def _unseen(
-    about: SourceDocument, cluster: api.ClusterConfiguration, external: api.ExternalEtcd, release: versions.Release
+    about: SourceDocument, cluster: api.ClusterConfiguration, external: api.ExternalEtcd, release: Release
 ) -> Iterator[Problem]:
     """Files that kubeadm mounts nowhere, because their directory begins like one that is mounted already."""
     model = EtcdExternal((), external.ca_file, external.cert_file, external.key_file)

@@ -154,6 +154,12 @@ class ClusterConfiguration(TypeMeta):
     ca_certificate_validity_period: Duration = Duration("87600h0m0s")
 
 
+class StoredClusterConfiguration(ClusterConfiguration):
+    """The same of a cluster that is there: kubeadm makes one with one master without an endpoint."""
+
+    control_plane_endpoint: str = ""
+
+
 class Taint(Strict):
     """A taint."""
 

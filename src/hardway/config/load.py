@@ -30,7 +30,6 @@ from hardway.gotypes.durations import nanoseconds
 from hardway.gotypes.structs import did_you_mean, wrong
 from hardway.kinds import kubelet
 from hardway.model import Cluster
-from hardway.versions import Release
 
 MIRRORS: dict[str, type[api.TypeMeta]] = {
     "InitConfiguration": api.InitConfiguration,
@@ -81,7 +80,7 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
     if not documents and not problems:
         problems.append(Problem("is empty", hint="it holds kubeadm's documents and an Inventory"))
     problems += _sort_out(documents)
-    sources = Sources()
+    sources = Sources(versions.find(kubernetes_version(documents)))
     problems += _read(documents, sources)
     # What goes together can only be asked where both documents could be read.
     if all(kind in sources.parsed for kind in REQUIRED):
@@ -94,7 +93,7 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
             conflicts.problems,
             patches.given,
             external_etcd.problems,
-            _durations,
+            durations,
         ):
             problems += check(sources)
         problems += attachments.read(sources, folder)
@@ -124,23 +123,21 @@ def _sort_out(documents: list[SourceDocument]) -> Iterator[Problem]:
             yield Problem(f"there is no {kind}", hint="examples/lab/cluster.yaml shows a whole file")
 
 
-def _release(documents: list[SourceDocument]) -> Release | None:
-    """The release that ClusterConfiguration asks for."""
+def kubernetes_version(documents: list[SourceDocument]) -> str:
+    """The one that ClusterConfiguration asks for."""
     wanted = next((d.value.get("kubernetesVersion") for d in documents if d.kind == "ClusterConfiguration"), None)
-    return versions.find(str(wanted))
+    return str(wanted)
 
 
 def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem]:
     """Each document for itself."""
-    release = _release(documents)
-    features = (release or versions.release(versions.DEFAULT)).features
     for document in documents:
-        version = _version_problem(document, features)
+        version = version_problem(document, sources.features)
         if version is not None:
             yield version
         elif document.kind in COMPONENTS:
             sources.documents[document.kind] = document
-            for path, message, hint in wrong(COMPONENTS[document.kind][1](features), document.value):
+            for path, message, hint in wrong(COMPONENTS[document.kind][1](sources.features), document.value):
                 yield document.problem(path, message, hint)
         elif document.kind in MIRRORS:
             sources.documents[document.kind] = document
@@ -149,7 +146,7 @@ def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem
             yield from api_versions.problems(document)
             if parsed is not None:
                 sources.parsed[document.kind] = parsed
-        if document.kind == "ClusterConfiguration" and release is None:
+        if document.kind == "ClusterConfiguration" and sources.release is None:
             yield document.problem(
                 ("kubernetesVersion",),
                 f"Kubernetes `{document.value.get('kubernetesVersion')}` is not supported",
@@ -157,7 +154,8 @@ def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem
             )
 
 
-def _version_problem(document: SourceDocument, features: Features) -> Problem | None:
+def version_problem(document: SourceDocument, features: Features) -> Problem | None:
+    """The document is in an API version that is not read."""
     if document.kind in COMPONENTS or document.kind == "Inventory":
         known = COMPONENTS[document.kind][0] if document.kind in COMPONENTS else API_VERSION
         if document.api_version != known:
@@ -173,7 +171,8 @@ def _version_problem(document: SourceDocument, features: Features) -> Problem | 
     return None
 
 
-def _durations(sources: Sources) -> Iterator[Problem]:
+def durations(sources: Sources) -> Iterator[Problem]:
+    """The Inventory's."""
     life = nanoseconds(sources.inventory.token_ttl)
     if life is None or life <= 0:
         yield sources.documents["Inventory"].problem(

@@ -23,15 +23,13 @@ def is_dns_name(text: str) -> bool:
 
 def problems(sources: Sources) -> Iterator[Problem]:
     """Everything that is wrong with the machines."""
+    yield from unusable(sources)
     inventory, document = sources.inventory, sources.documents["Inventory"]
-    if sources.first_master is None:
-        yield document.problem(("nodes",), "there is no master", "give one or three nodes the role control-plane")
     if not is_dns_name(inventory.base_domain):
         yield document.problem(
             ("baseDomain",), f"`{inventory.base_domain}` is not a DNS name", "lower-case letters, digits, - and dots"
         )
     names = Counter(sources.full_name(node.name) for node in inventory.nodes)
-    addresses = Counter(str(address(node.address)) for node in inventory.nodes)
     hosts = Counter(sources.full_name(node.name).split(".")[0] for node in inventory.nodes)
     for number, node in enumerate(inventory.nodes):
         here, full = ("nodes", number), sources.full_name(node.name)
@@ -39,16 +37,10 @@ def problems(sources: Sources) -> Iterator[Problem]:
             yield document.problem((*here, "name"), f"`{full}` is not a DNS name", "lower-case letters, digits and -")
         elif len(full) > MAX_NAME:
             yield document.problem((*here, "name"), f"`{full}` has {len(full)} characters, at most {MAX_NAME} fit")
-        if names[full] > 1:
-            yield document.problem((*here, "name"), f"`{node.name}` stands twice")
-        elif hosts[full.split(".")[0]] > 1:
+        if names[full] == 1 and hosts[full.split(".")[0]] > 1:
             yield document.problem((*here, "name"), f"another node is called `{full.split('.')[0]}`, too")
         found = address(node.address)
-        if found is None:
-            yield document.problem((*here, "address"), f"`{node.address}` is not an IP address")
-        elif addresses[str(found)] > 1:
-            yield document.problem((*here, "address"), f"`{node.address}` stands twice")
-        elif found.is_unspecified or found.is_multicast:
+        if found is not None and (found.is_unspecified or found.is_multicast):
             yield document.problem((*here, "address"), f"`{node.address}` is not the address of a machine")
         if len(set(node.roles)) < len(node.roles):
             yield document.problem((*here, "roles"), "a role stands twice")
@@ -61,6 +53,22 @@ def problems(sources: Sources) -> Iterator[Problem]:
                 "give one of them another: loadBalancer.port, or localAPIEndpoint.bindPort",
             )
     yield from _shares(sources)
+
+
+def unusable(sources: Sources) -> Iterator[Problem]:
+    """What keeps machines from being reached and told apart."""
+    inventory, document = sources.inventory, sources.documents["Inventory"]
+    if sources.first_master is None:
+        yield document.problem(("nodes",), "there is no master", "give one or three nodes the role control-plane")
+    names = Counter(sources.full_name(node.name) for node in inventory.nodes)
+    addresses = Counter(str(address(node.address)) for node in inventory.nodes)
+    for number, node in enumerate(inventory.nodes):
+        if names[sources.full_name(node.name)] > 1:
+            yield document.problem(("nodes", number, "name"), f"`{node.name}` stands twice")
+        if address(node.address) is None:
+            yield document.problem(("nodes", number, "address"), f"`{node.address}` is not an IP address")
+        elif addresses[str(address(node.address))] > 1:
+            yield document.problem(("nodes", number, "address"), f"`{node.address}` stands twice")
 
 
 def _port(sources: Sources, node: NodeEntry) -> int:

@@ -31,8 +31,22 @@ def validate(document: SourceDocument, model: type[Model]) -> tuple[Model | None
         return None, [_problem(document, model, dict(detail)) for detail in error.errors()]
 
 
+def unknown(document: SourceDocument, model: type[BaseModel]) -> dict[Path, Problem]:
+    """The fields that a mirror has not, by their places."""
+    try:
+        model.model_validate(document.value)
+    except ValidationError as error:
+        details = [dict(detail) for detail in error.errors() if detail["type"] == "extra_forbidden"]
+        return {_place(detail): _problem(document, model, detail) for detail in details}
+    return {}
+
+
+def _place(detail: dict[str, Any]) -> Path:
+    return tuple(part for part in detail["loc"] if part not in (flags.MAP, flags.LIST))
+
+
 def _problem(document: SourceDocument, model: type[BaseModel], detail: dict[str, Any]) -> Problem:
-    path: Path = tuple(part for part in detail["loc"] if part not in (flags.MAP, flags.LIST))
+    path = _place(detail)
     kind, given, context = detail["type"], detail["input"], detail.get("ctx") or {}
     if path[-1:] and path[-1] in SECRET_FIELDS:
         given = "..."

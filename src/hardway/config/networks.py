@@ -64,6 +64,16 @@ def read(document: SourceDocument, path: Path, text: str) -> tuple[tuple[IpNetwo
     return (), [document.problem(path, message, hint)]
 
 
+def unusable(sources: Sources) -> Iterator[Problem]:
+    """What keeps the cluster from having the addresses of its API and of its DNS."""
+    about, text = sources.documents["ClusterConfiguration"], sources.cluster.networking.service_subnet
+    first = text.split(",")[0]
+    # kubeadm cuts off what stands behind the mask.
+    found, bad = read(about, SERVICES, _with_host_bits(first) or first)
+    yield from bad
+    yield from _sizes(about, SERVICES, found, MIN_SERVICES)
+
+
 def problems(sources: Sources) -> Iterator[Problem]:
     """Everything that is wrong with the networks of a cluster."""
     cluster, about = sources.cluster, sources.documents["ClusterConfiguration"]

@@ -10,7 +10,6 @@ from hardway.config.sources import Sources
 from hardway.features import V1BETA3
 from hardway.gotypes.durations import seconds
 from hardway.model import Args, Facts, Node, OsFamily, Patches, Registration, Role, Ssh, Taint
-from hardway.versions import release
 
 
 def nodes(sources: Sources) -> tuple[Node, ...]:
@@ -95,7 +94,7 @@ def _kubelet_args(shared: Flags, own: Flags) -> Args:
 
 def _startup_seconds(sources: Sources, *, first: bool) -> float:
     """v1beta4 says it for each kind of node; whether v1beta3's field counts depends on the minor."""
-    decides = release(sources.cluster.kubernetes_version).features.startup_timeout_of
+    decides = sources.features.startup_timeout_of
     is_old = sources.cluster.api_version == V1BETA3
     if is_old and (decides == "all masters" or (first and decides == "the first master")):
         return seconds(sources.cluster.api_server.timeout_for_control_plane) or 0

@@ -20,7 +20,6 @@ from hardway.features import Features
 from hardway.gotypes.structs import Path as Place
 from hardway.model import Cluster, Node, Patch, Patches, freeze
 from hardway.patches import names
-from hardway.versions import DEFAULT, find, release
 
 SEPARATOR = "---"
 NAMING = ("InitConfiguration", "JoinConfiguration")
@@ -41,7 +40,6 @@ class Brought:
 def read(sources: Sources, folder: Path) -> Iterator[Problem]:
     """Puts the patches of each directory into `sources`; yields what cannot be read. Names are relative to `folder`."""
     about = sources.documents["Inventory"]
-    features = (find(sources.cluster.kubernetes_version) or release(DEFAULT)).features
     brought: dict[str, dict[str, Brought]] = {}
     for directory, name in sources.inventory.patches.items():
         yield from _beside(about, folder, directory, name, brought.setdefault(posixpath.normpath(directory), {}))
@@ -58,7 +56,7 @@ def read(sources: Sources, folder: Path) -> Iterator[Problem]:
         # In kubeadm's order: names of one directory by their bytes, what is in a directory at its place.
         for target, file in sorted(files.items(), key=lambda item: PurePosixPath(item[0]).parts):
             sources.patch_places[file.shown] = file.place
-            for patch in _of_file(target, file, features):
+            for patch in _of_file(target, file, sources.features):
                 if isinstance(patch, Patch):
                     patches.append(patch)
                 else:

@@ -6,7 +6,6 @@ Source: kubeadm v1.30.4 `app/apis/kubeadm/validation/validation.go`, `app/featur
 import re
 from collections.abc import Iterator
 
-from hardway import versions
 from hardway.config import bootstrap_tokens
 from hardway.config import kubeadm as api
 from hardway.config.document import SourceDocument
@@ -46,23 +45,26 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 def problems(sources: Sources) -> Iterator[Problem]:
     """Everything that is wrong with kubeadm's documents beyond the type of a field."""
-    yield from _cluster(sources.documents["ClusterConfiguration"], sources.cluster)
+    yield from _cluster(sources.documents["ClusterConfiguration"], sources.cluster, sources.release)
     if "InitConfiguration" in sources.documents:
         yield from _init(sources, sources.documents["InitConfiguration"], sources.init)
     if "JoinConfiguration" in sources.documents:
         yield from _join(sources, sources.documents["JoinConfiguration"], sources.join)
 
 
-def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterator[Problem]:
+def unusable(sources: Sources) -> Iterator[Problem]:
+    """Those of them without which there is no model of the cluster."""
+    about = sources.documents["ClusterConfiguration"]
+    yield from _endpoint(about, sources.cluster)
+    if sources.release is not None:
+        yield from _algorithm(about, sources.cluster, sources.release)
+
+
+def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release | None) -> Iterator[Problem]:
     local = cluster.etcd.local or api.LocalEtcd()
     if not is_dns_name(cluster.networking.dns_domain):
         yield about.problem(("networking", "dnsDomain"), f"`{cluster.networking.dns_domain}` is not a DNS name")
-    if not is_endpoint(cluster.control_plane_endpoint):
-        yield about.problem(
-            ("controlPlaneEndpoint",),
-            f"`{cluster.control_plane_endpoint}` is not a host with a port",
-            "for example api.my-first-cluster.example.com:6443",
-        )
+    yield from _endpoint(about, cluster)
     paths: tuple[tuple[Path, str], ...] = (
         (("certificatesDir",), cluster.certificates_dir),
         (("etcd", "local", "dataDir"), local.data_dir),
@@ -95,10 +97,18 @@ def _cluster(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterat
     yield from _flags(about, ("etcd", "local", "extraArgs"), local.extra_args)
     if nanoseconds(cluster.api_server.timeout_for_control_plane) is None:
         yield about.problem(("apiServer", "timeoutForControlPlane"), "not a duration", "for example 4m0s")
-    release = versions.find(cluster.kubernetes_version)
     if release is not None:
         yield from _gates(about, cluster, release)
         yield from _certificates(about, cluster, release)
+
+
+def _endpoint(about: SourceDocument, cluster: api.ClusterConfiguration) -> Iterator[Problem]:
+    if cluster.control_plane_endpoint and not is_endpoint(cluster.control_plane_endpoint):
+        yield about.problem(
+            ("controlPlaneEndpoint",),
+            f"`{cluster.control_plane_endpoint}` is not a host with a port",
+            "for example api.my-first-cluster.example.com:6443",
+        )
 
 
 def _gates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
@@ -119,12 +129,16 @@ def _gates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Re
             )
 
 
-def _certificates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
+def _algorithm(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
     known = release.features.key_algorithms
     if cluster.encryption_algorithm not in known:
         yield about.problem(
             ("encryptionAlgorithm",), f"must be one of {', '.join(known)}, not `{cluster.encryption_algorithm}`"
         )
+
+
+def _certificates(about: SourceDocument, cluster: api.ClusterConfiguration, release: Release) -> Iterator[Problem]:
+    yield from _algorithm(about, cluster, release)
     for name, text in (
         ("certificateValidityPeriod", cluster.certificate_validity_period),
         ("caCertificateValidityPeriod", cluster.ca_certificate_validity_period),

@@ -4,16 +4,21 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from hardway import versions
 from hardway.config import kubeadm as api
 from hardway.config.document import Path, SourceDocument
 from hardway.config.inventory import Inventory, NodeEntry
+from hardway.features import Features
 from hardway.model import Document, Patches
+from hardway.versions import Release
 
 
 @dataclass
 class Sources:
     """What was read: documents with their places, their checked values, and the files that they name."""
 
+    release: Release | None = None
+    """What belongs to kubernetesVersion; None where nothing is known of that."""
     documents: dict[str, SourceDocument] = field(default_factory=dict)
     parsed: dict[str, api.TypeMeta] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -24,6 +29,11 @@ class Sources:
     """By their directory on the nodes."""
     patch_places: dict[str, Path] = field(default_factory=dict)
     """A patch file as the user has it, to the place in the Inventory that brings it."""
+
+    @property
+    def features(self) -> Features:
+        """Those of the release; of the default one where it is not known, so that everything else can be checked."""
+        return (self.release or versions.release(versions.DEFAULT)).features
 
     @property
     def inventory(self) -> Inventory:

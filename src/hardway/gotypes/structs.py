@@ -146,12 +146,16 @@ SCALARS: Mapping[str, Scalar] = {
 }
 
 
+UNKNOWN = "unknown field"
+"""Begins the message about a field that Go's decoder passes over where it is not asked to be strict."""
+
+
 def wrong(table: Struct, value: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, str, str]]:
     """Place, message and hint of everything that does not fit."""
     for name, item in value.items():
         field = table.fields.get(name)
         if field is None:
-            yield (*path, name), f"unknown field `{name}`", did_you_mean(name, table.fields)
+            yield (*path, name), f"{UNKNOWN} `{name}`", did_you_mean(name, table.fields)
         elif item is None and field.type == "duration" and not field.pointer:
             yield (*path, name), "must be a duration, not nothing", "leave the field out"
         elif item is not None:

@@ -1,6 +1,7 @@
 """The cluster: what kubeadm's documents and the inventory say, defaulted, derived and frozen."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -231,4 +232,6 @@ class Cluster:
 
     def image(self, component: str) -> str:
         """Image of a Kubernetes component, e.g. `kube-apiserver`."""
-        return f"{self.image_repository}/{component}:{self.release.kubernetes}"
+        # A tag has no +, which builds of one's own have in their version (kubeadm's KubernetesVersionToImageTag).
+        tag = re.sub(r"[^-\w.]", "_", self.release.kubernetes)
+        return f"{self.image_repository}/{component}:{tag}"

@@ -48,7 +48,7 @@ def questions(
         if failure.question == fetch.MEMBERS:
             if isinstance(cluster.etcd, EtcdExternal):
                 continue
-            yield _not_asked(master.name, "etcd", item, failure, _member_list(cluster))
+            yield _not_asked(master.name, "etcd", item, failure, _member_list(cluster, master))
         else:
             yield _not_asked(CLUSTER, "api", item, failure, why(failure, names))
 
@@ -61,11 +61,13 @@ def _not_asked(node: str, chapter: str, item: str, failure: Failure, cure: str) 
     return Finding(Grade.ERROR, node, chapter, item, "answer", "all of them", f"{NOT_ASKED}: {failure.reason}", cure)
 
 
-def _member_list(cluster: Cluster) -> str:
+def _member_list(cluster: Cluster, master: Node) -> str:
     pki = f"{cluster.paths.pki}/etcd"
     client = f"{pki}/healthcheck-client"
     identity = ["--cacert", f"{pki}/ca.crt", "--cert", f"{client}.crt", "--key", f"{client}.key"]
-    return words(["curl", "-sS", *identity, "-d", "{}", "https://127.0.0.1:2379/v3/cluster/member/list"])
+    # etcd listens on the loopback address of the family that the master's own has.
+    host = "[::1]" if ":" in master.address else "127.0.0.1"
+    return words(["curl", "-sS", *identity, "-d", "{}", f"https://{host}:2379/v3/cluster/member/list"])
 
 
 def lost(node: Node, error: HardwayError) -> Finding:

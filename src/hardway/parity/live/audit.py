@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from hardway.chapters import bootstrap_token
 from hardway.engine import facts
 from hardway.engine.transport import Connect, open_transport
-from hardway.model import Cluster, Node, thaw
+from hardway.model import Node, thaw
 from hardway.parity.certificates import now
 from hardway.parity.live import (
     asked,
@@ -18,6 +18,7 @@ from hardway.parity.live import (
     judge,
     left,
     members,
+    rootless,
     runtime,
     source,
     tokens,
@@ -28,6 +29,7 @@ from hardway.parity.live.finding import CLUSTER, Finding, Grade, ordered, shown
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.reading import Objects, Read, first_master, objects_of, read_nodes
 from hardway.parity.live.seen import SeenCluster, SeenNode
+from hardway.parity.live.source import Given
 from hardway.parity.objects import item_name
 
 
@@ -59,11 +61,12 @@ def _of_node(here: Judge, node: Node, seen: SeenNode, api: SeenCluster, there: A
     if node.is_control_plane and not asked.failed(api, "pods"):
         questions.append(("static pods", runtime.pods(here, node, seen, api)))
     for what, findings in questions:
-        yield from asked.judged(seen, asked.all_of(node.name, what, findings))
+        told = asked.judged(seen, asked.all_of(node.name, what, findings))
+        yield from rootless.judged(here.cluster, told)
     yield from asked.of_node(node, seen)
 
 
-def _of_cluster(here: Judge, read: Read, api: SeenCluster, objects: Objects, before: Cluster) -> Iterator[Finding]:
+def _of_cluster(here: Judge, read: Read, api: SeenCluster, objects: Objects, given: Given) -> Iterator[Finding]:
     """All that is told of the API, and of what nodes have in common."""
     there, authority = objects.there, members.authority(here, read.nodes)
     info = there.get(tokens.INFO)
@@ -78,8 +81,10 @@ def _of_cluster(here: Judge, read: Read, api: SeenCluster, objects: Objects, bef
     ]
     if item_name(thaw(bootstrap_token.kubelet_client())) not in objects.unknown:
         questions.append(("client of kubelets", members.kubelet_client(here, read.nodes, there)))
-    if here.tools.ours:
-        questions.append(("cluster.yaml", judge.declared(here, before)))
+    if given.ours:
+        told = judge.declared(here, given.cluster)
+        # To store what the file says would take an upgrade back by its name alone.
+        questions.append(("cluster.yaml", told if here.tools.ours else (replace(one, cure="") for one in told)))
     for what, findings in questions:
         yield from asked.known(objects.unknown, asked.all_of(CLUSTER, what, findings))
 
@@ -89,28 +94,30 @@ async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
     tools = Tools(str(path), before.ours)
     master, api = await first_master(before.cluster, connect)
     cluster, findings = source.actual(tools, before, api)
-    master = cluster_node(cluster, master)
+    # Those of the file come first: the others it does not know, and neither does `hardway apply`.
+    count = len(before.cluster.nodes)
+    master, outside = cluster.nodes[before.cluster.nodes.index(master)], cluster.nodes[count:]
     read, objects = await asyncio.gather(read_nodes(cluster, connect), objects_of(cluster, master, connect))
-    cluster = facts.with_facts(cluster, read.facts)
-    here = Judge(cluster, tools, moment)
+    cluster = source.with_sockets(facts.with_facts(cluster, read.facts), read.nodes)
+    # With a file of another version hardway would make its older or newer self of what it mends.
+    same = before.cluster.release.kubernetes == cluster.release.kubernetes
+    here = Judge(cluster, replace(tools, ours=tools.ours and same), moment)
+    beside = replace(here, tools=replace(tools, ours=False))
+    strangers = {node.name for node in outside}
     nodes = judge.by_node(api)
     for node in cluster.kubernetes_nodes:
         there = nodes.get(node.name)
+        judging = beside if node.name in strangers else here
         if there is not None:
-            findings += asked.all_of(node.name, f"Node {node.name}", judge.registration(here, node, there))
+            findings += asked.all_of(node.name, f"Node {node.name}", judge.registration(judging, node, there))
         if node.name in read.lost:
             findings.append(asked.lost(node, read.lost[node.name]))
         else:
-            findings += _of_node(here, node, read.nodes[node.name], api, there)
-    findings += _of_cluster(here, read, api, objects, before.cluster)
+            findings += _of_node(judging, node, read.nodes[node.name], api, there)
+    findings += _of_cluster(here, read, api, objects, before)
     findings += asked.questions(cluster, master, (*api.failed, *objects.failed), objects.names)
     items = sum(len(seen.files) for seen in read.nodes.values()) + len(objects.there)
     return Audit(cluster.release.kubernetes, tuple(read.nodes), items, ordered([shown(f) for f in findings]))
-
-
-def cluster_node(cluster: Cluster, node: Node) -> Node:
-    """The same machine in another model of the cluster."""
-    return next((other for other in cluster.nodes if other.address == node.address), node)
 
 
 def audit_cluster(path: Path, connect: Connect = open_transport) -> Audit:

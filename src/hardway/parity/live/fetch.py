@@ -149,8 +149,11 @@ ask() {
 _MEMBERS = r"""
 pki="$(sed -n 's/^ *- --trusted-ca-file=//p' /etc/kubernetes/manifests/etcd.yaml 2>/dev/null)"
 found=$'\n1 /etc/kubernetes/manifests/etcd.yaml names no --trusted-ca-file'
+# Where it listens on this machine: that depends on the family of the master's address. "Anywhere" is no name in its certificate.
+url="$(sed -n 's/^ *- --listen-client-urls=\([^, ]*\).*/\1/p' /etc/kubernetes/manifests/etcd.yaml 2>/dev/null)"
+url="$(printf %s "${url:-https://127.0.0.1:2379}" | sed -e 's|//0\.0\.0\.0:|//127.0.0.1:|' -e 's|//\[::\]:|//[::1]:|')"
 [ -z "$pki" ] || found="$(try curl -sSf -m 10 --cacert "$pki" --cert "${pki%/*}/healthcheck-client.crt" \
-  --key "${pki%/*}/healthcheck-client.key" -d '{}' https://127.0.0.1:2379/v3/cluster/member/list)"
+  --key "${pki%/*}/healthcheck-client.key" -d '{}' "$url/v3/cluster/member/list")"
 answer members '' "$found"
 """
 
