@@ -2,11 +2,12 @@
 
 Each piece has its own seed and its own minor of Kubernetes, one after the other; what was equal is noted in the cache
 and not asked again while our code stays the same (`--again` asks). A piece that differs ends with its smallest
-configuration and the differing fields side by side.
+configuration and the differing fields side by side, and each later run asks it first.
 """
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import sys
@@ -35,7 +36,8 @@ from hardway.pki import catalog, sign
 PIECE = 25
 """Configurations of one seed."""
 FRESH = 10
-"""Each of so many pieces makes keys and CAs of its own for each configuration; the others share them."""
+"""Each of so many pieces makes keys and CAs of its own for each configuration; the others share them. A run in which a
+smaller part of all that is compared has its own has failed."""
 SPOILT = 4
 """Each of so many pieces has a value in each configuration that hardly belongs there: kubeadm must not be alone in refusing it."""
 
@@ -80,12 +82,22 @@ def version_of(number: int) -> str:
     return EVERY[number % len(EVERY)]
 
 
+def turn_of(number: int) -> int:
+    """How often all minors have had theirs before."""
+    return number // len(EVERY)
+
+
+def is_fresh(number: int) -> bool:
+    """Each configuration of this piece has keys and CAs of its own."""
+    return turn_of(number) % FRESH == 0
+
+
 def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
     """Compare the configurations of one seed: what was counted, and the smallest that differs."""
     counted: Counter[str] = Counter()
     version = version_of(number)
-    turn = number // len(EVERY)
-    fresh, spoilt = turn % FRESH == 0, turn % SPOILT == SPOILT - 1
+    turn = turn_of(number)
+    fresh, spoilt = is_fresh(number), turn % SPOILT == SPOILT - 1
 
     @seed(number)
     @settings(
@@ -144,13 +156,14 @@ def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int, *, 
     """Compare pieces until so many configurations are compared; what differs, in words."""
     began, differing = time.monotonic(), []
     authorities()
+    asked_anew = sorted(int(number) for number, counted in done.items() if not counted)
+    numbers = (number for number in itertools.count() if str(number) not in done)
     with ProcessPoolExecutor(jobs) as pool:
-        number, running = 0, {}
+        running = {}
         while True:
-            while len(running) < jobs and total(done)["compared"] < count:
-                if str(number) not in done:
-                    running[pool.submit(piece, number, shrink=shrink)] = number
-                number += 1
+            while len(running) < jobs and (asked_anew or total(done)["compared"] < count):
+                number = asked_anew.pop(0) if asked_anew else next(numbers)
+                running[pool.submit(piece, number, shrink=shrink)] = number
             if not running:
                 return differing
             ended = next(as_completed(running))
@@ -161,16 +174,36 @@ def run(count: int, done: dict[str, dict[str, int]], notes: Path, jobs: int, *, 
                 sys.stdout.write(difference)
                 sys.stdout.flush()
             done[str(at)] = dict(counted)
-            notes.write_text(json.dumps({key: value for key, value in done.items() if value}))
+            keep(done, notes)
             sys.stderr.write(f"{time.monotonic() - began:6.0f} s  seed {at}, {version_of(at)}: {dict(counted)}\n")
 
 
+def keep(done: Mapping[str, Mapping[str, int]], notes: Path) -> None:
+    """Note what was equal, and by nothing what was not; who is killed meanwhile leaves the notes of before."""
+    new = notes.with_suffix(".new")
+    new.write_text(json.dumps(done))
+    new.replace(notes)
+
+
 def total(done: Mapping[str, Mapping[str, int]], version: str = "") -> Counter[str]:
-    """What was counted, of one version or of all."""
-    return sum(
-        (Counter(counted) for number, counted in done.items() if version in ("", version_of(int(number)))),
-        Counter[str](),
-    )
+    """What was counted, of one version or of all; `fresh`: how many of those compared had a PKI of their own."""
+    found = Counter[str]()
+    for number, counted in done.items():
+        if version in ("", version_of(int(number))):
+            found.update(counted)
+            found["fresh"] += counted.get("compared", 0) if is_fresh(int(number)) else 0
+    return found
+
+
+def table(done: Mapping[str, Mapping[str, int]]) -> str:
+    """A line for each version, and one for all of them."""
+    lines = ["kubeadm   compared  own PKI    fields  refused by hardway"]
+    for version in (*EVERY, ""):
+        row = total(done, version)
+        lines.append(
+            f"{version or 'all':9} {row['compared']:8} {row['fresh']:8} {row['fields']:9} {row['refused']:8}"
+        )
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -187,12 +220,11 @@ def main() -> None:
     if notes.exists() and not asked.again:
         done = json.loads(notes.read_text())
     differing = run(asked.count, done, notes, asked.jobs, shrink=not asked.as_found)
-    sys.stdout.write("kubeadm   compared   fields   refused by hardway\n")
-    for version in (*EVERY, ""):
-        row = total(done, version)
-        sys.stdout.write(f"{version or 'all':9} {row['compared']:8} {row['fields']:8} {row['refused']:8}\n")
-    sys.stdout.write(f"{len(differing)} seeds differ\n")
-    sys.exit(bool(differing))
+    sys.stdout.write(f"{table(done)}\n{len(differing)} seeds differ\n")
+    fresh, wanted = total(done)["fresh"], -(-asked.count // FRESH)
+    if fresh < wanted:
+        sys.stdout.write(f"only {fresh} had a PKI of their own, and {wanted} should\n")
+    sys.exit(bool(differing) or fresh < wanted)
 
 
 if __name__ == "__main__":

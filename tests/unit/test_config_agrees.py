@@ -227,7 +227,6 @@ def test_refused_by_us_alone(name: str) -> None:
 
 
 @pytest.mark.parity
-@pytest.mark.parity
 @pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])
 def test_kubeadm_agrees(name: str, tmp_path: Path) -> None:
     """The verdicts above are the real kubeadm's."""
@@ -243,12 +242,12 @@ PLAIN_WORDS = [
 
 
 @pytest.mark.parity
-@pytest.mark.parity
 def test_plain_words_mean_what_they_mean_to_kubeadm(tmp_path: Path) -> None:
     """An unquoted word is text here where it is text for kubeadm."""
-    texts = {
-        word: DOCUMENTS.replace("#CLUSTER\n", f"scheduler: {{extraArgs: {{v: {word}}}}}\n") for word in PLAIN_WORDS
-    }
+    texts = {word: with_change(f"CLUSTER scheduler: {{extraArgs: {{v: {word}}}}}") for word in PLAIN_WORDS}
+    theirs = {word: kubeadm_accepts(tmp_path, text)[0] for word, text in texts.items()}
 
-    ours = {word: we_accept(text)[0] for word, text in texts.items()}
-    assert ours == {word: kubeadm_accepts(tmp_path, text)[0] for word, text in texts.items()}
+    assert {word: we_accept(text)[0] for word, text in texts.items()} == theirs
+    # Each word has been asked about, and of both kinds there are some.
+    assert len(set(texts.values())) == len(PLAIN_WORDS)
+    assert set(theirs.values()) == {True, False}
