@@ -20,7 +20,7 @@ STDOUT = "-"
 def kubeconfig(
     file: File = DEFAULT_FILE,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File (mode 0600), or - for stdout [default: NAME.conf]")
+        str, typer.Option("--output", "-o", help="File (mode 0600), or - for stdout (default: NAME.conf)")
     ] = "",
     super_admin: Annotated[
         bool, typer.Option("--super-admin", help="super-admin.conf of the first master, for emergencies")

@@ -30,7 +30,7 @@ def new(
     kubernetes: Annotated[
         str, typer.Option("--kubernetes-version", help="One that `hardway versions` lists")
     ] = DEFAULT,
-    ssh_user: Annotated[str, typer.Option("--ssh-user", help="Login on the machines [default: as ssh has it]")] = "",
+    ssh_user: Annotated[str, typer.Option("--ssh-user", help="Login on the machines (default: as ssh has it)")] = "",
     network: Annotated[str, typer.Option("--network", help="bridge, or none for your own")] = "bridge",
     services: Annotated[str, typer.Option("--service-subnet", help="Network of Services")] = "10.96.0.0/16",
     pods: Annotated[str, typer.Option("--pod-cidr", help="Network of pods (network bridge)")] = "10.244.0.0/16",
