@@ -23,7 +23,7 @@ from hardway.engine.transport import OnLine, Result, Transport
 from hardway.model import Cluster, EtcdLocal, Node, Role, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT
-from hardway.parity.live import asked, fetch, rootless, source, wanted
+from hardway.parity.live import asked, fetch, machines, rootless, source, wanted
 from hardway.parity.live.audit import Audit, audit_cluster
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
@@ -63,7 +63,7 @@ def node_of(name: str, *addresses: str, master: bool = False, age: int = 1) -> d
 
 def pod_of(node: str, component: str, image: str = "", endpoint: str = "") -> dict[str, Any]:
     """A Pod that a kubelet runs from a manifest."""
-    annotations = {source.MIRROR: "0"} | ({source.ENDPOINT: endpoint} if endpoint else {})
+    annotations = {machines.MIRROR: "0"} | ({machines.ENDPOINT: endpoint} if endpoint else {})
     return {
         "metadata": {"name": f"{component}-{node}", "annotations": annotations},
         "spec": {"nodeName": node, "containers": [{"name": component, "image": image}]},
