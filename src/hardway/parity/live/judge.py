@@ -64,14 +64,14 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
         if path not in seen.files:
             if not item.optional:
                 difference = Difference(path, "item", "present", ABSENT)
-                cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+                cure = cures.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
                 yield judge.finding(difference, node.name, item.chapter, cure)
             continue
         there = found.fields(judge.cluster, seen, path, around)
         for difference in compare_fields(path, item.fields, _comparable(item.fields, there)):
             if _is_as_good(around, difference):
                 continue
-            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
             yield judge.finding(difference, node.name, item.chapter, cure)
     yield from left.files(judge.cluster, node, seen, expected)
 
