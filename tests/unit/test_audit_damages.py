@@ -204,6 +204,11 @@ def more(path: str, mode: int = 0o600, like: str = "") -> Damage:
     return damage
 
 
+def changed_more(path: str, content: bytes, mode: int) -> Damage:
+    """One file more, with a content of its own."""
+    return lambda made, seen: changed(path, content=content)(made, more(path, mode)(made, seen))
+
+
 def reshaped(path: str, change: Callable[[dict[str, Any]], object]) -> Damage:
     """A document in YAML that somebody has given another shape."""
 
@@ -323,6 +328,16 @@ OPEN = {"name": "other", "cluster": {"server": "https://192.0.2.9:6443", "insecu
         (MASTER, more("etc/bootstrap-kubelet.conf"), {(W, "etc/bootstrap-kubelet.conf", "item")}),
         (MASTER, more("etc/openssl/admin.key", 0o644), {(E, "etc/openssl/admin.key", "file.mode")}),
         (WORKER, more("etc/pki/ca.key"), {(E, "etc/pki/ca.key", "item")}),
+        # Only what is a master's by its name: a kubelet's tlsPrivateKeyFile may lie there, and what an etcd needs.
+        (WORKER, more("etc/pki/kubelet.key"), {(N, "etc/pki/kubelet.key", "item")}),
+        (WORKER, more("etc/pki/etcd/peer.key", 0o644), {
+            (N, "etc/pki/etcd/peer.key", "item"), (E, "etc/pki/etcd/peer.key", "file.mode"),
+        }),
+        (MASTER, more("etc/openssl/admin.key", 0o640), {(N, "etc/openssl/admin.key", "file.mode")}),
+        # A *.conf of a cloud or a resolver holds no key.
+        (WORKER, changed_more("etc/cloud.conf", b"[Global]\nregion: here\n", 0o644), set()),
+        (WORKER, changed_more("etc/resolv.conf", b"", 0o644), set()),
+        (WORKER, more("etc/old/admin.conf", 0o644, like="etc/kubelet.conf"), {(E, "etc/old/admin.conf", "file.mode")}),
         (MASTER, without(PEM), {(E, PEM, "item")}),
         (WORKER, with_certificate(PEM, "names"), {(E, PEM, "subject"), (E, PEM, "pair")}),
         (WORKER, changed(PEM, mode=0o644), {(E, PEM, "file.mode")}),

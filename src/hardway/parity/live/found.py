@@ -179,6 +179,12 @@ def kubeconfig_fields(text: bytes, around: Surroundings) -> Fields:
     return flatten(value) | embedded
 
 
+def is_kubeconfig(text: bytes) -> bool:
+    """Not any other *.conf, as of a cloud or a resolver."""
+    value = _document(text)
+    return isinstance(value, dict) and any(isinstance(value.get(name), list) for name in ("clusters", "users"))
+
+
 def client_certificates(text: bytes) -> list[bytes]:
     """The certificates that are embedded in a kubeconfig, as PEM."""
     found = (_pem(user.get("client-certificate-data")) for _, user in _named(_document(text), "users", "user"))

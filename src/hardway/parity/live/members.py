@@ -9,9 +9,9 @@ from typing import Any
 from hardway.chapters import bootstrap_token
 from hardway.chapters.etcd import peer_url
 from hardway.engine.script import sha256
-from hardway.model import thaw
+from hardway.model import Node, thaw
 from hardway.parity.compare import ABSENT
-from hardway.parity.live import cures, found
+from hardway.parity.live import cures, found, manifests
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
@@ -48,6 +48,7 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
     if not api.members:
         return
     others = list(api.members)
+    without = []
     for node in judge.cluster.control_planes:
         # Of several with its name its own; one that never started has none.
         named = sorted(
@@ -56,6 +57,7 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
         )
         member = others.pop(named[0]) if named else None
         if member is None:
+            without.append(node)
             yield Finding(Grade.ERROR, node.name, "etcd", "etcd", "member", peer_url(node), ABSENT, cures.LOOK)
         elif member.get("isLearner"):
             yield Finding(
@@ -81,12 +83,22 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
                 Grade.WARNING, node.name, "etcd", path, "initial-cluster", f"with {own}", listed[1],
                 cures.hardway(judge.tools, "etcd", node) if judge.tools.ours else "",
             )  # fmt: skip
+    without += [node for node in judge.cluster.kubernetes_nodes if not node.is_control_plane]
     for member in others:
+        at = " ".join(member.get("peerURLs", ()))
+        told = f"{member.get('name') or 'one that never started'} at {at}"
+        runs = [node.name for node in without if _may_run(judge, seen, node, member)]
         yield Finding(
-            Grade.ERROR, CLUSTER, "etcd", "etcd", "member", "members are masters",
-            f"{member.get('name') or 'one that never started'} at {' '.join(member.get('peerURLs', ()))}",
-            cures.etcdctl(judge.cluster, "member", "remove", _id(member)),
+            Grade.WARNING if runs else Grade.ERROR, CLUSTER, "etcd", "etcd", "member", "members are masters",
+            f"{told}, which may run on {' '.join(runs)}" if runs else told,
+            "" if runs else cures.etcdctl(judge.cluster, "member", "remove", _id(member)),
         )  # fmt: skip
+
+
+def _may_run(judge: Judge, seen: Mapping[str, SeenNode], node: Node, member: Mapping[str, Any]) -> bool:
+    """A node has this member, as far as anybody knows: a healthy voter is not to be removed for a label or a name."""
+    is_its = member.get("name") == node.name or peer_url(node) in member.get("peerURLs", ())
+    return is_its and (node.name not in seen or manifests.of_master(judge.cluster, seen[node.name].files))
 
 
 def kubelet_client(
