@@ -209,6 +209,23 @@ def changed_more(path: str, content: bytes, mode: int) -> Damage:
     return lambda made, seen: changed(path, content=content)(made, more(path, mode)(made, seen))
 
 
+def rewritten(path: str, form: Callable[[bytes, bytes], bytes]) -> Damage:
+    """The same certificate in another form; the second one of `form` is another certificate."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        content = form(seen.files[f"{made.root}/{path}"].content, made.wrong["old CA"])
+        return changed(path, content=content)(made, seen)
+
+    return damage
+
+
+def embedding_both(made: Made, seen: SeenNode) -> SeenNode:
+    """kubectl embeds a whole ca.crt, kubeadm the first certificate of it."""
+    whole = rewritten("etc/pki/ca.crt", lambda pem, other: pem + other)(made, seen)
+    encoded = base64.b64encode(whole.files[f"{made.root}/etc/pki/ca.crt"].content).decode()
+    return reshaped("etc/kubelet.conf", in_use("cluster", certificate_authority_data=encoded))(made, whole)
+
+
 def reshaped(path: str, change: Callable[[dict[str, Any]], object]) -> Damage:
     """A document in YAML that somebody has given another shape."""
 
@@ -432,6 +449,41 @@ def test_a_damage_is_found(made: Made, node: str, damage: Damage, expected: set[
 def test_nothing_is_told_of_a_node_that_is_as_it_should_be(made: Made, node: str) -> None:
     """Neither an error nor a note."""
     assert made.judged(made.nodes[node]) == []
+
+
+FORMS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "text before": lambda pem, _: b"subject=CN = kubernetes\n\n" + pem,
+    "no last end of line": lambda pem, _: pem.rstrip(),
+    "another behind it": bytes.__add__,
+}
+
+
+@pytest.mark.parametrize(
+    ("node", "damage"),
+    [
+        *(
+            (node, rewritten(path, form))
+            for form in FORMS.values()
+            for node, path in (
+                (MASTER, "etc/pki/ca.crt"),
+                (WORKER, "etc/pki/ca.crt"),
+                (MASTER, "etc/pki/apiserver.crt"),
+            )
+        ),
+        (MASTER, rewritten("etc/pki/sa.pub", lambda pem, _: b"of our cluster\n" + pem.rstrip())),
+        (WORKER, embedding_both),
+    ],
+)
+def test_the_form_of_a_certificate_disturbs_nobody(made: Made, node: str, damage: Damage) -> None:
+    """openssl writes it, people copy it, external CAs hand it out with theirs; kubeadm takes and embeds the first one."""
+    assert made.short(made.judged(damage(made, made.nodes[node]))) == set()
+
+
+def test_an_authority_that_is_in_no_file_is_told(made: Made) -> None:
+    """A second certificate in ca.crt is not one that a kubeconfig may have alone."""
+    seen = rewritten("etc/pki/ca.crt", lambda pem, other: other + pem)(made, made.nodes[WORKER])
+
+    assert (E, "etc/kubelet.conf", "certificate-authority") in made.short(made.judged(seen))
 
 
 def test_who_reaches_kubelets_after_an_upgrade(made: Made) -> None:

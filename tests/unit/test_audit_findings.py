@@ -329,6 +329,43 @@ def test_masters_with_different_authorities() -> None:
     assert [(f.grade, f.node, f.item) for f in members.shared(JUDGE, seen)] == [(Grade.ERROR, MASTER.name, path)]
 
 
+def authority_of(*names: str) -> bytes:
+    """A certificate for each name, in one text."""
+    argv = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 5 -subj"
+    return b"".join(subprocess.run([*argv.split(), name], capture_output=True, check=True).stdout for name in names)
+
+
+def test_workers_have_the_first_certificate_of_the_masters() -> None:
+    """They have got it from cluster-info; a text before it, more certificates and a last line do not matter."""
+    path, (ours, another) = "/etc/kubernetes/pki/ca.crt", (authority_of("/CN=a"), authority_of("/CN=b"))
+    contents = [ours + another, b"CN = a\n" + ours, ours.rstrip(), *[ours] * 9]
+    seen = {
+        node.name: SeenNode(node.name, {path: file(content)}, {}, {}, ())
+        for node, content in zip(CLUSTER.nodes, contents, strict=False)
+    }
+
+    assert list(members.shared(JUDGE, seen)) == []
+    assert members.authority(JUDGE, seen) in (ours + another, b"CN = a\n" + ours, ours.rstrip())
+
+
+def test_no_worker_outvotes_a_master_or_gets_its_key() -> None:
+    """What masters have is the cluster's CA, however many workers have another; only a master needs the key."""
+    path, worker = "/etc/kubernetes/pki/ca.crt", CLUSTER.node("worker-1")
+    more = replace(worker, name="worker-2.example.com", host_name="worker-2", address="10.30.0.22")
+    here = replace(JUDGE, cluster=replace(CLUSTER, nodes=(worker, more, *CLUSTER.control_planes)))
+
+    def told(**contents: str) -> tuple[dict[str, bool], bytes]:
+        nodes = [here.cluster.node(name.replace("_", "-")) for name in contents]
+        texts = zip(nodes, contents.values(), strict=True)
+        seen = {node.name: SeenNode(node.name, {path: file(text)}, {}, {}, ()) for node, text in texts}
+        found = {f.node.partition(".")[0]: "and its key" in f.cure for f in members.shared(here, seen)}
+        return found, members.authority(here, seen)
+
+    assert told(worker_1="b", worker_2="b", master_1="a") == ({"worker-1": False, "worker-2": False}, b"a")
+    assert told(worker_1="b", master_1="a", master_2="a", master_3="b")[0] == {"worker-1": False, "master-3": True}
+    assert told(worker_1="b")[1] == b"b"
+
+
 def test_the_key_to_everything_lies_in_one_place() -> None:
     """super-admin.conf on a second master or on a worker."""
     path = "/etc/kubernetes/super-admin.conf"

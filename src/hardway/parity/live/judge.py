@@ -80,8 +80,8 @@ def _is_as_good(around: Surroundings, difference: Difference) -> bool:
     """kubeadm itself makes both."""
     if difference.field.endswith("signer"):
         # Two of the three CAs may be one.
-        wish = around.files.get(difference.ours)
-        return wish is not None and wish == around.files.get(difference.kubeadm)
+        wish, has = (around.files.get(path) for path in (difference.ours, difference.kubeadm))
+        return wish is not None and has is not None and found.identity(wish) == found.identity(has)
     # 0600 where kubeadm has made the file, 0644 where it has downloaded it; who was first is stored nowhere.
     public = difference.item.endswith("/sa.pub") and difference.field == "file.mode"
     return public and {difference.ours, difference.kubeadm} <= {"0600", "0644"}

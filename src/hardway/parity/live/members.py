@@ -23,15 +23,16 @@ SHARED = ("ca.crt", "front-proxy-ca.crt", "etcd/ca.crt", "sa.pub")
 def shared(judge: Judge, seen: Mapping[str, SeenNode]) -> Iterator[Finding]:
     """What all masters must have in common."""
     pki = judge.cluster.paths.pki
-    masters = [seen[node.name] for node in judge.cluster.control_planes if node.name in seen]
+    masters = _masters(judge, seen)
     everybody = [seen[node.name] for node in judge.cluster.kubernetes_nodes if node.name in seen]
     for name in SHARED:
         path = f"{pki}/{name}"
         nodes = everybody if name == "ca.crt" else masters
-        contents = {node.name: node.files[path].content.strip() for node in nodes if path in node.files}
+        contents = {node.name: found.identity(node.files[path].content) for node in nodes if path in node.files}
         if len(set(contents.values())) > 1:
-            # Of equally many the first: there is no telling then.
-            right = Counter(contents.values()).most_common(1)[0][0]
+            # Workers outvote no master. Of equally many the first: there is no telling then.
+            of_masters = [contents[node.name] for node in masters if node.name in contents]
+            right = Counter(of_masters or contents.values()).most_common(1)[0][0]
             having = next(name for name, content in contents.items() if content == right)
             for node_name, content in contents.items():
                 if content != right:
@@ -39,8 +40,18 @@ def shared(judge: Judge, seen: Mapping[str, SeenNode]) -> Iterator[Finding]:
                         Grade.ERROR, node_name, "certs", path, "content",
                         f"the same as on {having}, sha256 {sha256(right)[:16]}",
                         f"sha256 {sha256(content)[:16]}",
-                        f"take {path} and its key from a master whose files the cluster trusts",
+                        _taken(judge, path, node_name),
                     )  # fmt: skip
+
+
+def _masters(judge: Judge, seen: Mapping[str, SeenNode]) -> list[SeenNode]:
+    return [seen[node.name] for node in judge.cluster.control_planes if node.name in seen]
+
+
+def _taken(judge: Judge, path: str, name: str) -> str:
+    """No key of a CA goes to a worker."""
+    is_master = name in {node.name for node in judge.cluster.control_planes}
+    return f"take {path}{' and its key' if is_master else ''} from a master whose files the cluster trusts"
 
 
 def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Iterator[Finding]:
@@ -132,7 +143,11 @@ def _id(member: Mapping[str, Any]) -> str:
 
 
 def authority(judge: Judge, seen: Mapping[str, SeenNode]) -> bytes:
-    """The cluster's CA: the one that most nodes have; empty where none was seen."""
+    """The cluster's CA: the one that most masters have, or most nodes where no master was read; empty where none was seen."""
     path = f"{judge.cluster.paths.pki}/ca.crt"
-    having = Counter(node.files[path].content for node in seen.values() if path in node.files)
-    return having.most_common(1)[0][0] if having else b""
+    having = [node for node in _masters(judge, seen) if path in node.files]
+    having = having or [node for node in seen.values() if path in node.files]
+    # Alike may differ in their text.
+    contents = {found.identity(node.files[path].content): node.files[path].content for node in having}
+    counted = Counter(found.identity(node.files[path].content) for node in having)
+    return contents[counted.most_common(1)[0][0]] if having else b""
