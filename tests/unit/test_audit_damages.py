@@ -486,6 +486,46 @@ def test_an_authority_that_is_in_no_file_is_told(made: Made) -> None:
     assert (E, "etc/kubelet.conf", "certificate-authority") in made.short(made.judged(seen))
 
 
+def by_openssl(made: Made, seen: SeenNode) -> SeenNode:
+    """All that is signed below a CA is somebody's own work: cfssl's usages and names, openssl's lack of extensions."""
+    spec = {spec.name: spec for spec in catalog.certificates(made.cluster, made.cluster.nodes[0])}
+    server, client = spec["apiserver"], spec["front-proxy-client"]
+    pki, names = made.cluster.paths.pki, "[req]\\ndistinguished_name=dn\\nstring_mask=default\\n[dn]\\n"
+    script = (
+        f"openssl req -x509 -key {pki}/ca.key -subj /CN=kubernetes -days 3650 -extensions v3"
+        f" -config <(printf '{names}[v3]\\nbasicConstraints=critical,CA:TRUE\\n')\n"
+        f"openssl req -new -key {client.key} -subj /O=ours/CN=front-proxy-client -config <(printf '{names}')"
+        f" | openssl x509 -req -CA {client.ca_certificate} -CAkey {client.ca_key} -days 100\n"
+    )
+    done = bash(made.root, script)
+    ca, plain = done.stdout.encode().split(b"-----END CERTIFICATE-----\n", 1)
+    for path, pem in (
+        ("etc/pki/apiserver.crt", issue(made.root, replace(server, usages=(Usage.SERVER, Usage.CLIENT), organizations=("k8s",)))),
+        ("etc/pki/ca.crt", ca + b"-----END CERTIFICATE-----\n"),
+        ("etc/pki/front-proxy-client.crt", plain),
+    ):  # fmt: skip
+        assert b"BEGIN CERTIFICATE" in pem, done.stderr
+        seen = changed(path, content=pem)(made, seen)
+    return seen
+
+
+def test_certificates_of_other_issuers_are_notes(made: Made) -> None:
+    """They work, and kubeadm takes them: an external CA has a profile of its own."""
+    findings = made.judged(by_openssl(made, made.nodes[MASTER]))
+    told = {(f.item.rpartition("/")[2], f.field): f.grade for f in findings if f.item.endswith(".crt")}
+
+    assert told.keys() >= {
+        ("ca.crt", "KeyUsage"),
+        ("apiserver.crt", "ExtendedKeyUsage"),
+        ("apiserver.crt", "subject"),
+        ("front-proxy-client.crt", "ExtendedKeyUsage"),
+        ("front-proxy-client.crt", "KeyUsage"),
+        ("front-proxy-client.crt", "BasicConstraints"),
+        ("front-proxy-client.crt", "subject"),
+    }
+    assert {field: grade for field, grade in told.items() if grade is not N} == {}
+
+
 def test_who_reaches_kubelets_after_an_upgrade(made: Made) -> None:
     """A certificate that an older minor has made without a group needs that minor's binding, which an upgrade leaves."""
     here, name = Judge(made.cluster, Tools("cluster.yaml", ours=True), now()), "etc/pki/apiserver-kubelet-client.crt"

@@ -24,6 +24,9 @@ from hardway.parity.objects import TOKEN
 from hardway.renderers.files import Entry, Kind, file
 
 ARGS, PAUSE = "KUBELET_KUBEADM_ARGS", "pod-infra-container-image"
+SERVER, CLIENT = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
+USAGE, ADMIN = "digital_signature, key_encipherment", "CN=kubernetes-admin"
+SUBJECT = "users[a].client-certificate-data.subject"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
 CLUSTER = lab_cluster()
 MASTER = CLUSTER.first_control_plane
@@ -148,11 +151,34 @@ def test_the_scripts_are_sound() -> None:
             ),
             Grade.NOTE,
         ),
+        # cfssl gives both usages, openssl no extension that it was not asked for.
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, f"{SERVER}, {CLIENT}"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, "2.5.29.37.0"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, CLIENT), Grade.ERROR),
+        (Difference("/pki/etcd/peer.crt", "ExtendedKeyUsage", f"{SERVER}, {CLIENT}", SERVER), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, "digital_signature"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, "key_agreement"), Grade.ERROR),
+        (Difference("/pki/ca.crt", "KeyUsage", f"{USAGE}, key_cert_sign", ABSENT), Grade.NOTE),
+        (Difference("/pki/ca.crt", "KeyUsage", f"{USAGE}, key_cert_sign", USAGE), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "BasicConstraints", "CA False, path length None", ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "BasicConstraints", "CA False, path length None", "CA True, path length 0"), Grade.ERROR),
+        (Difference("/pki/ca.crt", "BasicConstraints", "CA True, path length None", ABSENT), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "subject", "CN=kube-apiserver", "C=NL, CN=kube-apiserver, O=k8s"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "subject", "CN=kube-apiserver", "O=k8s"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=system:kube-scheduler", "CN=system:kube-scheduler, O=k8s"), Grade.NOTE),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, O=system:masters"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, O=kubeadm:cluster-admins"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, CN=system:admin"), Grade.ERROR),
+        # What an upgrade to 1.29 leaves on the other masters.
+        (Difference("/etc/admin.conf", SUBJECT, f"{ADMIN}, O=kubeadm:cluster-admins", f"{ADMIN}, O=system:masters"), Grade.WARNING),
+        (Difference("/etc/admin.conf", SUBJECT, f"{ADMIN}, O=kubeadm:cluster-admins", "CN=me, O=system:masters"), Grade.ERROR),
         (Difference("/etc/kubernetes/manifests/mine.yaml", "item", ABSENT, "present"), Grade.NOTE),
         (Difference("ClusterRoleBinding kubeadm:get-nodes", "item", "present", ABSENT), Grade.ERROR),
         (Difference("Deployment kube-system/coredns", "spec.replicas", "2", "5"), Grade.NOTE),
     ],
-)
+)  # fmt: skip
 def test_how_bad_it_is(difference: Difference, expected: Grade) -> None:
     """What is insecure or will not work is an error, what people choose is a note."""
     assert grade(difference) == expected
