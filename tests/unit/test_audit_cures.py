@@ -15,7 +15,7 @@ from pki_samples import bash
 
 from hardway.model import freeze_document
 from hardway.parity.certificates import now
-from hardway.parity.live import cures, runtime, tokens
+from hardway.parity.live import cures, cures_of_files, runtime, tokens
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding
 from hardway.parity.live.judge import Judge
@@ -82,7 +82,7 @@ def test_what_reads_a_renewed_certificate_begins_anew(path: str, name: str, read
     manifests = {f"{CLUSTER.paths.manifests}/{pod}.yaml": file("") for pod in pods}
     (cure,) = renewals(ANYBODYS, path, **manifests)
     (ours,) = renewals(OURS, path, **manifests)
-    again = f" && {cures.restart(f'{CLUSTER.paths.manifests}/{reader}.yaml')}" if reader else ""
+    again = f" && {cures_of_files.restart(f'{CLUSTER.paths.manifests}/{reader}.yaml')}" if reader else ""
 
     assert cure == f"kubeadm certs renew {name}{again}"
     assert ours == f"hardway certs renew -f 'my cluster.yaml' {name} --node master-1"

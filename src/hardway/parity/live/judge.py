@@ -10,7 +10,7 @@ from hardway.chapters.mark_control_plane import DEFAULT_TAINTS, LABELS
 from hardway.model import Cluster, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference, compare_fields
-from hardway.parity.live import cures, differences, found, left, wanted
+from hardway.parity.live import cures, cures_of_files, differences, found, left, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.grades import JOINING, grade
@@ -66,14 +66,14 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
         if path not in seen.files:
             if not item.optional:
                 difference = Difference(path, "item", "present", ABSENT)
-                cure = cures.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
+                cure = cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
                 yield judge.finding(difference, node.name, item.chapter, cure)
             continue
         there = found.fields(judge.cluster, seen, path, around)
         for difference in compare_fields(path, item.fields, _comparable(item.fields, there)):
             if _is_as_good(around, difference):
                 continue
-            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
+            cure = cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
             yield judge.finding(difference, node.name, item.chapter, cure)
     yield from left.files(judge.cluster, node, seen, expected)
 

@@ -8,7 +8,7 @@ from cryptography import x509
 
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, compare_fields
-from hardway.parity.live import cures, found, manifests
+from hardway.parity.live import cures, cures_of_files, found, manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
@@ -71,7 +71,7 @@ def _renewal(judge: Judge, node: Node, path: str, seen: SeenNode) -> str:
     cluster = judge.cluster
     if path.endswith((".pem", "/kubelet.conf")) or path in {spec.certificate for spec in authorities(cluster)}:
         return ""
-    return cures.renew(judge.tools, cluster, node, path, seen.files)
+    return cures_of_files.renew(judge.tools, cluster, node, path, seen.files)
 
 
 def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             yield Finding(
                 Grade.WARNING, node.name, "control-plane", difference.item, difference.field,
                 f"{difference.ours} ({path})", difference.kubeadm,
-                cures.restart(path),
+                cures_of_files.restart(path),
             )  # fmt: skip
 
 

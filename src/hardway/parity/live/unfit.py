@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from hardway.config.scalars import value_of
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import cures, external, found, wanted
+from hardway.parity.live import cures, cures_of_files, external, found, wanted
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenNode
@@ -58,7 +58,7 @@ def _signatures(
             difference = Difference(path, "signature", "SHA-256 or a longer one", f"{weak}, which Go refuses")
             chapter = item.chapter if item else external.CHAPTER
             cure = (
-                cures.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
+                cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
                 if item
                 else external.RENEWAL
             )

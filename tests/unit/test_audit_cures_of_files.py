@@ -11,7 +11,7 @@ from pki_samples import cluster_below
 from hardway.model import Cluster, freeze_document
 from hardway.parity.certificates import Surroundings, now
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import cures, wanted
+from hardway.parity.live import cures_of_files, wanted
 from hardway.parity.live.cures import Tools
 
 OURS, ANYBODYS = Tools("cluster.yaml", ours=True), Tools("inventory.yaml", ours=False)
@@ -32,7 +32,7 @@ def cure(
     machine = FIRST if node == FIRST else JOINED
     item = wanted.files(cluster, machine, Surroundings({}, now(), now()))[path]
     found = ABSENT if field == "item" else "another"
-    return cures.of_file(tools, cluster, machine, item, Difference(path, field, "present", found), there)
+    return cures_of_files.of_file(tools, cluster, machine, item, Difference(path, field, "present", found), there)
 
 
 def run(root: Path, cure: str, *, kubeadm: str) -> subprocess.CompletedProcess[str]:
@@ -168,7 +168,7 @@ def test_cures_of_files_are_sound() -> None:
                 for path, item in expected.items():
                     for field in ("item", "file.mode", "subject", "file.kind") if path in there else ("item",):
                         difference = Difference(path, field, "0600", ABSENT)
-                        told = cures.of_file(tools, cluster, node, item, difference, there)
+                        told = cures_of_files.of_file(tools, cluster, node, item, difference, there)
                         found |= {told} if not told.startswith(("take ", "whoever ")) else set()
     text = "#!/bin/bash\n" + "".join(
         f"f{number}() {{\n{told or ':'}\n}}\n" for number, told in enumerate(sorted(found))
