@@ -15,12 +15,13 @@ from pki_samples import bash
 
 from hardway.model import freeze_document
 from hardway.parity.certificates import now
-from hardway.parity.live import runtime, tokens
+from hardway.parity.live import cures, cures_of_files, runtime, tokens
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
-from hardway.renderers.files import file
+from hardway.pki import catalog
+from hardway.renderers.files import Entry, file
 
 CLUSTER = lab_cluster()
 MASTER, WORKER = CLUSTER.first_control_plane, CLUSTER.node("worker-1")
@@ -39,12 +40,15 @@ def ending() -> str:
     return subprocess.run(shlex.split(argv), capture_output=True, text=True, check=True).stdout
 
 
-def renewals(here: Judge, path: str, node: Any = MASTER) -> list[str]:
-    """Cures for one file whose certificate ends soon."""
+CA_KEYS = {spec.key: file("") for spec in catalog.authorities(CLUSTER)}
+
+
+def renewals(here: Judge, path: str, node: Any = MASTER, **more: Entry) -> list[str]:
+    """Cures for one file whose certificate ends soon, where the keys of CAs are there; more files by their paths."""
     text = ending()
     if path.endswith(".conf"):
         text = f"users:\n- user:\n    client-certificate-data: {base64.b64encode(text.encode()).decode()}\n"
-    seen = SeenNode(node.name, {path: file(text)}, {}, {}, ())
+    seen = SeenNode(node.name, {path: file(text), **(CA_KEYS | more)}, {}, {}, ())
     return [f.cure for f in runtime.ends(here, node, seen)]
 
 
@@ -61,6 +65,37 @@ def test_what_the_catalogue_names_is_renewed(path: str, name: str) -> None:
     """By kubeadm's name for it."""
     assert renewals(OURS, path) == [f"hardway certs renew -f 'my cluster.yaml' {name} --node master-1"]
     assert renewals(ANYBODYS, path) == [f"kubeadm certs renew {name}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "reader"),
+    [
+        (f"{PKI}/apiserver-kubelet-client.crt", "apiserver-kubelet-client", "kube-apiserver"),
+        (f"{PKI}/etcd/peer.crt", "etcd-peer", "etcd"),
+        ("/etc/kubernetes/controller-manager.conf", "controller-manager.conf", "kube-controller-manager"),
+        ("/etc/kubernetes/admin.conf", "admin.conf", ""),
+    ],
+)
+def test_what_reads_a_renewed_certificate_begins_anew(path: str, name: str, reader: str) -> None:
+    """kubeadm renews and restarts nothing, hardway does; where the manifest is not there nothing can be restarted."""
+    pods = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    manifests = {f"{CLUSTER.paths.manifests}/{pod}.yaml": file("") for pod in pods}
+    (cure,) = renewals(ANYBODYS, path, **manifests)
+    (ours,) = renewals(OURS, path, **manifests)
+    again = f" && {cures_of_files.restart(f'{CLUSTER.paths.manifests}/{reader}.yaml')}" if reader else ""
+
+    assert cure == f"kubeadm certs renew {name}{again}"
+    assert ours == f"hardway certs renew -f 'my cluster.yaml' {name} --node master-1"
+    assert renewals(ANYBODYS, path) == [f"kubeadm certs renew {name}"]
+
+
+def test_what_an_external_ca_has_signed_is_shown() -> None:
+    """`kubeadm certs renew` passes over it and exits 0."""
+    path = f"{PKI}/apiserver.crt"
+    seen = SeenNode(MASTER.name, {path: file(ending())}, {}, {}, ())
+
+    for here in (OURS, ANYBODYS):
+        assert [f.cure for f in runtime.ends(here, MASTER, seen)] == [cures.show_certificate(path)]
 
 
 PEM = "/var/lib/kubelet/pki/kubelet-client-current.pem"
@@ -91,9 +126,9 @@ def test_what_is_somebody_elses_is_shown(tmp_path: Path, name: str) -> None:
 def test_a_certificate_that_has_not_begun_is_a_matter_of_clocks() -> None:
     """The cure is a command, and what is meant a comment."""
     early = replace(OURS, moment=now() - timedelta(days=1))
-    cures = renewals(early, f"{PKI}/apiserver.crt")
+    told = renewals(early, f"{PKI}/apiserver.crt")
 
-    assert shlex.split(cures[0], comments=True) == ["timedatectl"]
+    assert shlex.split(told[0], comments=True) == ["timedatectl"]
 
 
 def test_a_worker_renews_nothing() -> None:

@@ -204,6 +204,28 @@ def more(path: str, mode: int = 0o600, like: str = "") -> Damage:
     return damage
 
 
+def changed_more(path: str, content: bytes, mode: int) -> Damage:
+    """One file more, with a content of its own."""
+    return lambda made, seen: changed(path, content=content)(made, more(path, mode)(made, seen))
+
+
+def rewritten(path: str, form: Callable[[bytes, bytes], bytes]) -> Damage:
+    """The same certificate in another form; the second one of `form` is another certificate."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        content = form(seen.files[f"{made.root}/{path}"].content, made.wrong["old CA"])
+        return changed(path, content=content)(made, seen)
+
+    return damage
+
+
+def embedding_both(made: Made, seen: SeenNode) -> SeenNode:
+    """kubectl embeds a whole ca.crt, kubeadm the first certificate of it."""
+    whole = rewritten("etc/pki/ca.crt", lambda pem, other: pem + other)(made, seen)
+    encoded = base64.b64encode(whole.files[f"{made.root}/etc/pki/ca.crt"].content).decode()
+    return reshaped("etc/kubelet.conf", in_use("cluster", certificate_authority_data=encoded))(made, whole)
+
+
 def reshaped(path: str, change: Callable[[dict[str, Any]], object]) -> Damage:
     """A document in YAML that somebody has given another shape."""
 
@@ -323,6 +345,16 @@ OPEN = {"name": "other", "cluster": {"server": "https://192.0.2.9:6443", "insecu
         (MASTER, more("etc/bootstrap-kubelet.conf"), {(W, "etc/bootstrap-kubelet.conf", "item")}),
         (MASTER, more("etc/openssl/admin.key", 0o644), {(E, "etc/openssl/admin.key", "file.mode")}),
         (WORKER, more("etc/pki/ca.key"), {(E, "etc/pki/ca.key", "item")}),
+        # Only what is a master's by its name: a kubelet's tlsPrivateKeyFile may lie there, and what an etcd needs.
+        (WORKER, more("etc/pki/kubelet.key"), {(N, "etc/pki/kubelet.key", "item")}),
+        (WORKER, more("etc/pki/etcd/peer.key", 0o644), {
+            (N, "etc/pki/etcd/peer.key", "item"), (E, "etc/pki/etcd/peer.key", "file.mode"),
+        }),
+        (MASTER, more("etc/openssl/admin.key", 0o640), {(N, "etc/openssl/admin.key", "file.mode")}),
+        # A *.conf of a cloud or a resolver holds no key.
+        (WORKER, changed_more("etc/cloud.conf", b"[Global]\nregion: here\n", 0o644), set()),
+        (WORKER, changed_more("etc/resolv.conf", b"", 0o644), set()),
+        (WORKER, more("etc/old/admin.conf", 0o644, like="etc/kubelet.conf"), {(E, "etc/old/admin.conf", "file.mode")}),
         (MASTER, without(PEM), {(E, PEM, "item")}),
         (WORKER, with_certificate(PEM, "names"), {(E, PEM, "subject"), (E, PEM, "pair")}),
         (WORKER, changed(PEM, mode=0o644), {(E, PEM, "file.mode")}),
@@ -417,6 +449,81 @@ def test_a_damage_is_found(made: Made, node: str, damage: Damage, expected: set[
 def test_nothing_is_told_of_a_node_that_is_as_it_should_be(made: Made, node: str) -> None:
     """Neither an error nor a note."""
     assert made.judged(made.nodes[node]) == []
+
+
+FORMS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "text before": lambda pem, _: b"subject=CN = kubernetes\n\n" + pem,
+    "no last end of line": lambda pem, _: pem.rstrip(),
+    "another behind it": bytes.__add__,
+}
+
+
+@pytest.mark.parametrize(
+    ("node", "damage"),
+    [
+        *(
+            (node, rewritten(path, form))
+            for form in FORMS.values()
+            for node, path in (
+                (MASTER, "etc/pki/ca.crt"),
+                (WORKER, "etc/pki/ca.crt"),
+                (MASTER, "etc/pki/apiserver.crt"),
+            )
+        ),
+        (MASTER, rewritten("etc/pki/sa.pub", lambda pem, _: b"of our cluster\n" + pem.rstrip())),
+        (WORKER, embedding_both),
+    ],
+)
+def test_the_form_of_a_certificate_disturbs_nobody(made: Made, node: str, damage: Damage) -> None:
+    """openssl writes it, people copy it, external CAs hand it out with theirs; kubeadm takes and embeds the first one."""
+    assert made.short(made.judged(damage(made, made.nodes[node]))) == set()
+
+
+def test_an_authority_that_is_in_no_file_is_told(made: Made) -> None:
+    """A second certificate in ca.crt is not one that a kubeconfig may have alone."""
+    seen = rewritten("etc/pki/ca.crt", lambda pem, other: other + pem)(made, made.nodes[WORKER])
+
+    assert (E, "etc/kubelet.conf", "certificate-authority") in made.short(made.judged(seen))
+
+
+def by_openssl(made: Made, seen: SeenNode) -> SeenNode:
+    """All that is signed below a CA is somebody's own work: cfssl's usages and names, openssl's lack of extensions."""
+    spec = {spec.name: spec for spec in catalog.certificates(made.cluster, made.cluster.nodes[0])}
+    server, client = spec["apiserver"], spec["front-proxy-client"]
+    pki, names = made.cluster.paths.pki, "[req]\\ndistinguished_name=dn\\nstring_mask=default\\n[dn]\\n"
+    script = (
+        f"openssl req -x509 -key {pki}/ca.key -subj /CN=kubernetes -days 3650 -extensions v3"
+        f" -config <(printf '{names}[v3]\\nbasicConstraints=critical,CA:TRUE\\n')\n"
+        f"openssl req -new -key {client.key} -subj /O=ours/CN=front-proxy-client -config <(printf '{names}')"
+        f" | openssl x509 -req -CA {client.ca_certificate} -CAkey {client.ca_key} -days 100\n"
+    )
+    done = bash(made.root, script)
+    ca, plain = done.stdout.encode().split(b"-----END CERTIFICATE-----\n", 1)
+    for path, pem in (
+        ("etc/pki/apiserver.crt", issue(made.root, replace(server, usages=(Usage.SERVER, Usage.CLIENT), organizations=("k8s",)))),
+        ("etc/pki/ca.crt", ca + b"-----END CERTIFICATE-----\n"),
+        ("etc/pki/front-proxy-client.crt", plain),
+    ):  # fmt: skip
+        assert b"BEGIN CERTIFICATE" in pem, done.stderr
+        seen = changed(path, content=pem)(made, seen)
+    return seen
+
+
+def test_certificates_of_other_issuers_are_notes(made: Made) -> None:
+    """They work, and kubeadm takes them: an external CA has a profile of its own."""
+    findings = made.judged(by_openssl(made, made.nodes[MASTER]))
+    told = {(f.item.rpartition("/")[2], f.field): f.grade for f in findings if f.item.endswith(".crt")}
+
+    assert told.keys() >= {
+        ("ca.crt", "KeyUsage"),
+        ("apiserver.crt", "ExtendedKeyUsage"),
+        ("apiserver.crt", "subject"),
+        ("front-proxy-client.crt", "ExtendedKeyUsage"),
+        ("front-proxy-client.crt", "KeyUsage"),
+        ("front-proxy-client.crt", "BasicConstraints"),
+        ("front-proxy-client.crt", "subject"),
+    }
+    assert {field: grade for field, grade in told.items() if grade is not N} == {}
 
 
 def test_who_reaches_kubelets_after_an_upgrade(made: Made) -> None:

@@ -24,6 +24,9 @@ from hardway.parity.objects import TOKEN
 from hardway.renderers.files import Entry, Kind, file
 
 ARGS, PAUSE = "KUBELET_KUBEADM_ARGS", "pod-infra-container-image"
+SERVER, CLIENT = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
+USAGE, ADMIN = "digital_signature, key_encipherment", "CN=kubernetes-admin"
+SUBJECT = "users[a].client-certificate-data.subject"
 MOMENT = datetime(2026, 5, 1, tzinfo=UTC)
 CLUSTER = lab_cluster()
 MASTER = CLUSTER.first_control_plane
@@ -148,11 +151,34 @@ def test_the_scripts_are_sound() -> None:
             ),
             Grade.NOTE,
         ),
+        # cfssl gives both usages, openssl no extension that it was not asked for.
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, f"{SERVER}, {CLIENT}"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, "2.5.29.37.0"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "ExtendedKeyUsage", SERVER, CLIENT), Grade.ERROR),
+        (Difference("/pki/etcd/peer.crt", "ExtendedKeyUsage", f"{SERVER}, {CLIENT}", SERVER), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, "digital_signature"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "KeyUsage", USAGE, "key_agreement"), Grade.ERROR),
+        (Difference("/pki/ca.crt", "KeyUsage", f"{USAGE}, key_cert_sign", ABSENT), Grade.NOTE),
+        (Difference("/pki/ca.crt", "KeyUsage", f"{USAGE}, key_cert_sign", USAGE), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "BasicConstraints", "CA False, path length None", ABSENT), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "BasicConstraints", "CA False, path length None", "CA True, path length 0"), Grade.ERROR),
+        (Difference("/pki/ca.crt", "BasicConstraints", "CA True, path length None", ABSENT), Grade.ERROR),
+        (Difference("/pki/apiserver.crt", "subject", "CN=kube-apiserver", "C=NL, CN=kube-apiserver, O=k8s"), Grade.NOTE),
+        (Difference("/pki/apiserver.crt", "subject", "CN=kube-apiserver", "O=k8s"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=system:kube-scheduler", "CN=system:kube-scheduler, O=k8s"), Grade.NOTE),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, O=system:masters"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, O=kubeadm:cluster-admins"), Grade.ERROR),
+        (Difference("/etc/scheduler.conf", SUBJECT, "CN=a", "CN=a, CN=system:admin"), Grade.ERROR),
+        # What an upgrade to 1.29 leaves on the other masters.
+        (Difference("/etc/admin.conf", SUBJECT, f"{ADMIN}, O=kubeadm:cluster-admins", f"{ADMIN}, O=system:masters"), Grade.WARNING),
+        (Difference("/etc/admin.conf", SUBJECT, f"{ADMIN}, O=kubeadm:cluster-admins", "CN=me, O=system:masters"), Grade.ERROR),
         (Difference("/etc/kubernetes/manifests/mine.yaml", "item", ABSENT, "present"), Grade.NOTE),
         (Difference("ClusterRoleBinding kubeadm:get-nodes", "item", "present", ABSENT), Grade.ERROR),
         (Difference("Deployment kube-system/coredns", "spec.replicas", "2", "5"), Grade.NOTE),
     ],
-)
+)  # fmt: skip
 def test_how_bad_it_is(difference: Difference, expected: Grade) -> None:
     """What is insecure or will not work is an error, what people choose is a note."""
     assert grade(difference) == expected
@@ -327,6 +353,43 @@ def test_masters_with_different_authorities() -> None:
     }
 
     assert [(f.grade, f.node, f.item) for f in members.shared(JUDGE, seen)] == [(Grade.ERROR, MASTER.name, path)]
+
+
+def authority_of(*names: str) -> bytes:
+    """A certificate for each name, in one text."""
+    argv = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 5 -subj"
+    return b"".join(subprocess.run([*argv.split(), name], capture_output=True, check=True).stdout for name in names)
+
+
+def test_workers_have_the_first_certificate_of_the_masters() -> None:
+    """They have got it from cluster-info; a text before it, more certificates and a last line do not matter."""
+    path, (ours, another) = "/etc/kubernetes/pki/ca.crt", (authority_of("/CN=a"), authority_of("/CN=b"))
+    contents = [ours + another, b"CN = a\n" + ours, ours.rstrip(), *[ours] * 9]
+    seen = {
+        node.name: SeenNode(node.name, {path: file(content)}, {}, {}, ())
+        for node, content in zip(CLUSTER.nodes, contents, strict=False)
+    }
+
+    assert list(members.shared(JUDGE, seen)) == []
+    assert members.authority(JUDGE, seen) in (ours + another, b"CN = a\n" + ours, ours.rstrip())
+
+
+def test_no_worker_outvotes_a_master_or_gets_its_key() -> None:
+    """What masters have is the cluster's CA, however many workers have another; only a master needs the key."""
+    path, worker = "/etc/kubernetes/pki/ca.crt", CLUSTER.node("worker-1")
+    more = replace(worker, name="worker-2.example.com", host_name="worker-2", address="10.30.0.22")
+    here = replace(JUDGE, cluster=replace(CLUSTER, nodes=(worker, more, *CLUSTER.control_planes)))
+
+    def told(**contents: str) -> tuple[dict[str, bool], bytes]:
+        nodes = [here.cluster.node(name.replace("_", "-")) for name in contents]
+        texts = zip(nodes, contents.values(), strict=True)
+        seen = {node.name: SeenNode(node.name, {path: file(text)}, {}, {}, ()) for node, text in texts}
+        found = {f.node.partition(".")[0]: "and its key" in f.cure for f in members.shared(here, seen)}
+        return found, members.authority(here, seen)
+
+    assert told(worker_1="b", worker_2="b", master_1="a") == ({"worker-1": False, "worker-2": False}, b"a")
+    assert told(worker_1="b", master_1="a", master_2="a", master_3="b")[0] == {"worker-1": False, "master-3": True}
+    assert told(worker_1="b")[1] == b"b"
 
 
 def test_the_key_to_everything_lies_in_one_place() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from hardway.parity.certificates import now
 from hardway.parity.live import judge, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Grade
+from hardway.parity.live.grades import JOINING
 from hardway.parity.live.judge import Judge
 from hardway.parity.objects import item_name
 
@@ -61,8 +63,14 @@ def gone(*items: str) -> Damage:
         (gone("ClusterRoleBinding kubeadm:kubelet-bootstrap"), {
             (E, "ClusterRoleBinding kubeadm:kubelet-bootstrap", "item"),
         }),
-        (gone("Role kube-public/kubeadm:bootstrap-signer-clusterinfo"), {
-            (E, "Role kube-public/kubeadm:bootstrap-signer-clusterinfo", "item"),
+        # Kubernetes' page of kubeadm join says how to take these away, and a cure would open them again.
+        *((gone(item), {(W, item, "item")}) for item in JOINING),
+        (lambda o: o["RoleBinding kube-public/kubeadm:bootstrap-signer-clusterinfo"].pop("subjects"), {
+            (W, "RoleBinding kube-public/kubeadm:bootstrap-signer-clusterinfo", f"subjects{field}")
+            for field in (".order", *(f"[system:anonymous].{name}" for name in ("apiGroup", "kind", "name")))
+        }),
+        (gone("ClusterRoleBinding kubeadm:node-autoapprove-certificate-rotation"), {
+            (E, "ClusterRoleBinding kubeadm:node-autoapprove-certificate-rotation", "item"),
         }),
         (lambda o: o["ClusterRole kubeadm:get-nodes"]["rules"][0]["verbs"].append("delete"), {
             (E, "ClusterRole kubeadm:get-nodes", "rules[0].verbs[1]"),
@@ -84,8 +92,10 @@ def gone(*items: str) -> Damage:
         (lambda o: o["Service kube-system/kube-dns"]["spec"].update(clusterIP="10.96.0.11"), {
             (E, "Service kube-system/kube-dns", "spec.clusterIP"),
         }),
-        (gone(PROXY), {(W, PROXY, "item")}),
+        # Cilium takes the place of the DaemonSet; nobody deletes the ConfigMap.
+        (gone(PROXY), {(N, PROXY, "item")}),
         (gone(PROXY, "ConfigMap kube-system/kube-proxy"), {(N, PROXY, "item")}),
+        (gone("ConfigMap kube-system/kube-proxy"), {(E, "ConfigMap kube-system/kube-proxy", "item")}),
     ],
 )  # fmt: skip
 def test_a_damaged_object_is_found(damage: Damage, expected: set[tuple[Grade, str, str]]) -> None:
@@ -108,6 +118,40 @@ def test_the_binding_of_administrators_is_mended_without_it() -> None:
     assert "--kubeconfig=/etc/kubernetes/super-admin.conf apply" in cure
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_another_role_takes_a_new_binding(ours: bool) -> None:
+    """The API changes no roleRef; subjects are put in place by applying."""
+    item, here = "ClusterRoleBinding kubeadm:get-nodes", replace(JUDGE, tools=Tools("cluster.yaml", ours))
+    there = whole()
+    there[item]["roleRef"]["name"] = "cluster-admin"
+    there[item]["subjects"] = []
+    cures = {f.field.partition("[")[0].partition(".")[0]: f.cure for f in judge.objects(here, there, b"")}
+
+    assert cures["roleRef"].endswith(" replace --force -f -")
+    assert '"name": "kubeadm:get-nodes"' in cures["roleRef"]
+    assert not re.search("--force( |$)", cures["subjects"])
+
+
+def test_what_stands_in_for_kube_proxy_stays_alone() -> None:
+    """No cure puts kube-proxy beside it, however little of kube-proxy is left."""
+    there = whole()
+    gone(PROXY)(there)
+    del there["ServiceAccount kube-system/kube-proxy"]
+
+    assert [(f.grade, f.item, f.cure) for f in judge.objects(JUDGE, there, b"")] == [(N, PROXY, "")]
+
+
+def test_who_needs_what_strangers_may_read() -> None:
+    """A finding says what it is good for, because its cure opens it again."""
+    there = whole()
+    gone(*JOINING)(there)
+    told = [*judge.objects(JUDGE, there, b""), *judge.cluster_info(JUDGE, None, b"")]
+
+    assert {f.expected for f in told} == {"present, where nodes join by tokens"}
+    assert {f.grade for f in told} == {W}
+    assert len(told) == 4
+
+
 def info(server: str, authority: bytes) -> Objects:
     """cluster-info as it is stored."""
     encoded = base64.b64encode(authority).decode()
@@ -116,7 +160,7 @@ def info(server: str, authority: bytes) -> Objects:
 
 
 def test_what_joining_nodes_believe() -> None:
-    """cluster-info names the endpoint and the CA; nothing at all is two findings."""
+    """cluster-info names the endpoint and the CA."""
     ca = b"-----BEGIN CERTIFICATE-----\n"
     right = CLUSTER.endpoint.url
 
@@ -126,7 +170,8 @@ def test_what_joining_nodes_believe() -> None:
     assert fields(info(right, ca)) == []
     assert fields(info("https://192.0.2.1:6443", ca)) == ["server"]
     assert fields(info(right, b"another")) == ["certificate-authority-data"]
-    assert fields(None) == ["server", "certificate-authority-data"]
+    assert fields({}) == ["server", "certificate-authority-data"]
+    assert fields(None) == []
 
 
 def moved(stored: Objects, given: Objects | None) -> set[str]:

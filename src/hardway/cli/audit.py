@@ -25,7 +25,7 @@ def _show(found: Audit, *, everything: bool) -> None:
     for finding in found.findings:
         if finding.grade is Grade.NOTE and not everything:
             continue
-        ui.data(f"{finding.grade}: {finding.node}: {finding.item}: {finding.field} ({finding.chapter or 'ssh'})")
+        ui.data(f"{finding.grade}: {finding.node}: {finding.item}: {finding.field} ({finding.chapter or '-'})")
         ui.data(f"    expected {finding.expected}")
         ui.data(f"    found    {finding.found}")
         if finding.cure:

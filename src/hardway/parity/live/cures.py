@@ -4,10 +4,6 @@ import json
 from dataclasses import dataclass
 
 from hardway.model import Cluster, Document, Node, thaw
-from hardway.parity.compare import Difference
-from hardway.parity.live.wanted import Wanted
-from hardway.pki.kubeconfigs import rotated_certificate
-from hardway.renderers.files import Kind
 from hardway.steps.shell import quote, words
 
 
@@ -25,67 +21,6 @@ _STORED = "kubectl --kubeconfig=/etc/kubernetes/kubelet.conf -n kube-system get 
 LOOK = "journalctl -u kubelet -n 50"
 ADMINS = "kubeadm:cluster-admins"
 """ClusterRoleBinding without which admin.conf can do nothing."""
-
-
-def of_file(tools: Tools, cluster: Cluster, node: Node, wanted: Wanted, difference: Difference) -> str:
-    """For a file or directory of a node.
-
-    A CA and what masters share is never made anew: that would be another cluster.
-    """
-    path, field = difference.item, difference.field
-    if wanted.fields["file.kind"] == Kind.DIRECTORY.value and field == "item":
-        return f"install -d -m {wanted.fields['file.mode'].lstrip('0')} {quote(path)}"
-    match field:
-        case "file.mode":
-            return f"chmod {difference.ours.lstrip('0')} {quote(path)}"
-        case "file.owner":
-            return f"chown {difference.ours} {quote(path)}"
-    if wanted.is_shared:
-        return f"take {path} from a master that the others agree with"
-    if path == f"{cluster.paths.kubernetes}/kubelet.conf" and field != "item":
-        return _of_kubelet_conf(cluster, node, path, field, difference.ours)
-    if path.endswith(".pem"):
-        return f"systemctl restart kubelet; {LOOK}"
-    if wanted.chapter in ("certs", "kubeconfig") and field != "item" and not (tools.ours and _issued_anew(field)):
-        both = [path] if path.endswith(".conf") else [f"{path[:-4]}.crt", f"{path[:-4]}.key"]
-        # kubeadm takes a key without its certificate for a mistake; hardway replaces nothing of another CA.
-        away = f"rm -f {words(both)}"
-        return away if tools.ours else _by_phase(cluster, node, wanted.step, f"{away} && ")
-    if tools.ours:
-        return hardway(tools, "" if path.endswith("kubelet.conf") else wanted.chapter, node)
-    if wanted.chapter in ("kubelet-start", "kubelet-finalize", "discovery"):
-        mends = path.endswith("config.yaml")
-        return "kubeadm upgrade node phase kubelet-config && systemctl restart kubelet" if mends else ""
-    return _by_phase(cluster, node, wanted.step)
-
-
-def _issued_anew(field: str) -> bool:
-    """`apply` sees it, and makes the certificate or kubeconfig anew."""
-    name = field.rpartition("client-certificate-data.")[2]
-    return name == "subject" or name.startswith("SubjectAlternativeName") or field.endswith(".cluster.server")
-
-
-def _by_phase(cluster: Cluster, node: Node, step: str, before: str = "") -> str:
-    phase = step.replace("/", " ", 1)
-    return (
-        f'config="$({with_configuration(cluster, node)})" && {before}'
-        f"printf '%s\\n' \"$config\" | kubeadm init phase {phase} --config /dev/stdin"
-    )
-
-
-def _of_kubelet_conf(cluster: Cluster, node: Node, path: str, field: str, expected: str) -> str:
-    """The kubelet's own kubeconfig is made once; it is changed in place."""
-    conf, entry, value = f"kubectl --kubeconfig={quote(path)} config", "clusters", "set-cluster"
-    if field.startswith("client-"):
-        pem = rotated_certificate(cluster, node)
-        entry, value = "users", "set-credentials"
-        options = words([f"--client-certificate={pem}", f"--client-key={pem}"])
-    elif field == "server":
-        options = words([f"--server={expected}"])
-    else:
-        options = words(["--embed-certs", f"--certificate-authority={cluster.paths.pki}/ca.crt"])
-    name = f"\"$({conf} view -o 'jsonpath={{.{entry}[0].name}}')\""
-    return f"{conf} {value} {name} {options} && systemctl restart kubelet"
 
 
 def hardway(tools: Tools, chapter: str, node: Node) -> str:
@@ -114,12 +49,13 @@ def of_object(tools: Tools, cluster: Cluster, chapter: str, value: Document) -> 
     return f"{_piped(value)} apply --server-side --force-conflicts -f -"
 
 
-def anew(value: Document) -> str:
+def anew(value: Document, *, made_again: bool = False) -> str:
     """For what somebody has added to an object of the API: the object in its place, as kubeadm's own updates put it.
 
-    Applying leaves alone what others have added. Their labels and annotations go as well.
+    Applying leaves alone what others have added. Their labels and annotations go as well. `made_again`: the object is
+    deleted before, for what the API never changes in one.
     """
-    return f"{_piped(value)} replace -f -"
+    return f"{_piped(value)} replace {'--force ' if made_again else ''}-f -"
 
 
 def _piped(value: Document) -> str:
@@ -134,13 +70,6 @@ def of_node(tools: Tools, node: Node, chapter: str, verb: str, argument: str) ->
     if tools.ours:
         return hardway(tools, chapter, node)
     return f"{KUBECTL} {words([verb, 'node', node.name, argument])}"
-
-
-def renew(tools: Tools, node: Node, name: str) -> str:
-    """For a certificate that ends, by kubeadm's name for it."""
-    if tools.ours:
-        return f"hardway certs renew -f {quote(tools.file)} {name} --node {node.host_name}"
-    return f"kubeadm certs renew {name}"
 
 
 def show_certificate(path: str) -> str:

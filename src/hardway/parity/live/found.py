@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from hardway.config.scalars import value_of
 from hardway.model import Cluster
-from hardway.parity.certificates import Surroundings, certificate_fields, pem_form, same_as
+from hardway.parity.certificates import Surroundings, certificate_fields, same_as
 from hardway.parity.compare import ABSENT
 from hardway.parity.live.seen import Key, SeenNode
 from hardway.parity.live.seen import key as told_key
@@ -23,6 +23,7 @@ from hardway.parity.normalise import entry_fields, flag_fields
 from hardway.parity.values import Fields, flatten, prefixed
 from hardway.renderers.files import Entry, Kind
 
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _STRING_TYPE = re.compile(r" \([A-Za-z0-9]+\)(?=$|[+,])")
 _KEPT = ("subject", "signer", "key", "KeyUsage", "ExtendedKeyUsage", "BasicConstraints")
 NOT_ASKED = "not asked"
@@ -62,7 +63,7 @@ def _content_fields(cluster: Cluster, node: SeenNode, path: str, around: Surroun
     if path.endswith(".conf"):
         return state | kubeconfig_fields(entry.content, around)
     if path.endswith(".crt"):
-        return state | {"pem": pem_form(entry.content).partition(",")[0]} | signed_fields(entry.content, around)
+        return state | {"pem": _label(entry.content)} | signed_fields(entry.content, around)
     if path.endswith(".pem"):
         return state | signed_fields(entry.content, around) | {"pair": _pair(node.keys.get(path), entry.content)}
     if path.endswith(".key"):
@@ -70,8 +71,38 @@ def _content_fields(cluster: Cluster, node: SeenNode, path: str, around: Surroun
         return state | _key(node.keys.get(path), beside)
     if path.endswith(".pub"):
         key = node.keys.get(f"{path[:-4]}.key")
-        return state | {"pem": pem_form(entry.content), "pair": _pair(key, entry.content)}
+        return state | {"pem": _label(entry.content), "pair": _pair(key, entry.content)}
     return entry_fields(path, entry, around)
+
+
+def _label(pem: bytes) -> str:
+    """Of the first block. Text around it, and a last line without an end, disturb nobody."""
+    match = _LABEL.search(pem)
+    return match[1].decode() if match else "no block"
+
+
+def certificates(pem: bytes) -> tuple[bytes, ...]:
+    """The certificates of a PEM file as DER; none of what cannot be read."""
+    try:
+        return tuple(each.public_bytes(serialization.Encoding.DER) for each in x509.load_pem_x509_certificates(pem))
+    except UNREADABLE:
+        return ()
+
+
+def identity(pem: bytes) -> bytes:
+    """What makes a file the same as another: its first certificate, which is the one that kubeadm takes
+    (`TryLoadCertFromDisk`); else all of it."""
+    return next(iter(certificates(pem)), pem.strip())
+
+
+def _authority(pem: bytes, around: Surroundings) -> str:
+    """The file whose CA is embedded: kubeadm writes its first certificate anew (`EncodeCertPEM`), kubectl takes it whole."""
+    its = certificates(pem)
+    for path, other in around.files.items():
+        whole = certificates(other) if path.endswith(".crt") else ()
+        if its and its in (whole, whole[:1]):
+            return f"content of {path}"
+    return same_as(pem, around.files)
 
 
 def signed_fields(pem: bytes, around: Surroundings) -> Fields:
@@ -171,12 +202,18 @@ def kubeconfig_fields(text: bytes, around: Surroundings) -> Fields:
             where = f"{entry}[{name}]"
             certificate = _pem(body.pop("client-certificate-data", None))
             if authority := body.pop("certificate-authority-data", None):
-                embedded[f"{where}.certificate-authority-data"] = same_as(_pem(authority), around.files)
+                embedded[f"{where}.certificate-authority-data"] = _authority(_pem(authority), around)
             if certificate:
                 embedded |= prefixed(signed_fields(certificate, around), f"{where}.client-certificate-data")
             if key := body.pop("client-key-data", None):
                 embedded |= prefixed(_key(told_key(str(key)), certificate), f"{where}.client-key-data")
     return flatten(value) | embedded
+
+
+def is_kubeconfig(text: bytes) -> bool:
+    """Not any other *.conf, as of a cloud or a resolver."""
+    value = _document(text)
+    return isinstance(value, dict) and any(isinstance(value.get(name), list) for name in ("clusters", "users"))
 
 
 def client_certificates(text: bytes) -> list[bytes]:
@@ -193,7 +230,7 @@ def kubelet_conf_fields(text: bytes, around: Surroundings) -> Fields:
     embedded = "embedded" if "client-certificate-data" in its.its_user else ABSENT
     return {
         "server": str(its.its_cluster.get("server")),
-        "certificate-authority": same_as(_pem(its.its_cluster.get("certificate-authority-data")), around.files),
+        "certificate-authority": _authority(_pem(its.its_cluster.get("certificate-authority-data")), around),
         "client-certificate": str(its.its_user.get("client-certificate", embedded)),
         "client-key": str(its.its_user.get("client-key", embedded)),
     }

@@ -40,6 +40,14 @@ _SERIOUS = {
 }
 """Flags of static pods that decide who is let in and who is believed, and those on which all masters must agree."""
 
+JOINING = (
+    "Role kube-public/kubeadm:bootstrap-signer-clusterinfo",
+    "RoleBinding kube-public/kubeadm:bootstrap-signer-clusterinfo",
+    "ClusterRoleBinding kubeadm:node-autoapprove-bootstrap",
+)
+"""With these strangers may read cluster-info, and nodes with a token get a certificate unasked. People take them away
+where nodes join in another way: Kubernetes' page of `kubeadm join` says how."""
+
 RULES: tuple[Rule, ...] = (
     # Keys of another size, algorithm or form are somebody's choice, and work.
     Rule("*", "*key", N, expected="RSA *"),
@@ -58,6 +66,9 @@ RULES: tuple[Rule, ...] = (
     Rule("*/apiserver-kubelet-client.crt", "subject", N, found="CN=kube-apiserver-kubelet-client, O=*"),
     Rule("*/apiserver-etcd-client.crt", "subject", N, found="CN=kube-apiserver-etcd-client, O=system:masters"),
     Rule("*/healthcheck-client.crt", "subject", N, found="CN=kube-etcd-healthcheck-client, O=system:masters"),
+    # Up to 1.28 it was a system:masters; `kubeadm upgrade apply` to 1.29 made a new one on its own master alone
+    # (`createSuperAdminKubeConfig`), `upgrade node` leaves it.
+    Rule("*/admin.conf", "*client-certificate-data.subject", W, found="CN=kubernetes-admin, O=system:masters"),
     # A name more in a certificate is an old certSAN, or a name that the cluster had.
     Rule("*", "*SubjectAlternativeName.*", N, expected=ABSENT),
     Rule("*", "*SubjectAlternativeName.*", E),
@@ -120,6 +131,9 @@ RULES: tuple[Rule, ...] = (
     Rule("ConfigMap *", "data.*", N, expected=ABSENT, found="present"),
     Rule("* kube-system/coredns", "*", N),
     Rule("*", "metadata.annotations.kubeadm.kubernetes.io/component-config.hash", N),
+    *(Rule(item, "item", W, found=ABSENT) for item in JOINING),
+    # As kubectl leaves a binding without its last subject.
+    *(Rule(item, "subjects*", W, found=ABSENT) for item in JOINING),
     Rule("ClusterRole*", "*", E),
     Rule("Role*", "*", E),
     Rule("*", "*", W),
@@ -145,4 +159,32 @@ def grade(difference: Difference, servers: Collection[str] = ()) -> Grade:
         return E
     if difference.item.endswith(".conf") and difference.field.rpartition(".")[2] == "server":
         return W if difference.kubeadm.strip('"') in servers else E
+    if _serves(difference):
+        return N
     return next(rule.grade for rule in RULES if rule.fits(difference))
+
+
+_ANY_USAGE = "2.5.29.37.0"
+_RIGHTS = ("O=system:", "O=kubeadm:", "CN=")
+
+
+def _serves(difference: Difference) -> bool:
+    """A certificate of another issuer's profile, which everybody takes as well.
+
+    Go asks for the extended usage that it needs where there is such an extension, for the right to sign where a CA has a
+    KeyUsage, and for no other KeyUsage (crypto/x509 `Verify`, `CheckSignatureFrom`). cfssl gives both usages and names of
+    an organization, openssl no extension that it was not asked for.
+    """
+    wish, has = (set(text.split(", ")) for text in (difference.ours, difference.kubeadm))
+    is_absent = difference.kubeadm == ABSENT
+    match difference.field.rpartition(".")[2]:
+        case "ExtendedKeyUsage":
+            return is_absent or wish <= has or _ANY_USAGE in has
+        case "KeyUsage":
+            return is_absent or ("key_cert_sign" if "key_cert_sign" in wish else "digital_signature") in has
+        case "BasicConstraints":
+            return is_absent and difference.ours.startswith("CA False")
+        case "subject":
+            # What the API server or kubeadm gives rights to is no mere name of an organization.
+            return wish <= has and not any(name.startswith(_RIGHTS) for name in has - wish)
+    return False

@@ -10,19 +10,21 @@ from hardway.chapters.mark_control_plane import DEFAULT_TAINTS, LABELS
 from hardway.model import Cluster, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference, compare_fields
-from hardway.parity.live import cures, differences, found, left, wanted
+from hardway.parity.live import cures, cures_of_files, differences, found, left, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
-from hardway.parity.live.grades import grade
+from hardway.parity.live.grades import JOINING, grade
 from hardway.parity.live.seen import SeenCluster, SeenNode
 from hardway.parity.objects import item_name
 from hardway.parity.values import Fields, flatten
 
 ADDONS = {
     "addon/coredns": ("Deployment kube-system/coredns", "ConfigMap kube-system/coredns"),
-    "addon/kube-proxy": ("DaemonSet kube-system/kube-proxy", "ConfigMap kube-system/kube-proxy"),
+    # Who takes its place leaves its ConfigMap behind, and must not run beside it.
+    "addon/kube-proxy": ("DaemonSet kube-system/kube-proxy",),
 }
 """Chapters that may be skipped, and what tells that they were not."""
+_WHERE_NODES_JOIN = "present, where nodes join by tokens"
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
         if path not in seen.files:
             if not item.optional:
                 difference = Difference(path, "item", "present", ABSENT)
-                cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+                cure = cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
                 yield judge.finding(difference, node.name, item.chapter, cure)
             continue
         there = found.fields(judge.cluster, seen, path, around)
         for difference in compare_fields(path, item.fields, _comparable(item.fields, there)):
             if _is_as_good(around, difference):
                 continue
-            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference)
+            cure = cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
             yield judge.finding(difference, node.name, item.chapter, cure)
     yield from left.files(judge.cluster, node, seen, expected)
 
@@ -80,8 +82,8 @@ def _is_as_good(around: Surroundings, difference: Difference) -> bool:
     """kubeadm itself makes both."""
     if difference.field.endswith("signer"):
         # Two of the three CAs may be one.
-        wish = around.files.get(difference.ours)
-        return wish is not None and wish == around.files.get(difference.kubeadm)
+        wish, has = (around.files.get(path) for path in (difference.ours, difference.kubeadm))
+        return wish is not None and has is not None and found.identity(wish) == found.identity(has)
     # 0600 where kubeadm has made the file, 0644 where it has downloaded it; who was first is stored nowhere.
     public = difference.item.endswith("/sa.pub") and difference.field == "file.mode"
     return public and {difference.ours, difference.kubeadm} <= {"0600", "0644"}
@@ -113,15 +115,19 @@ def objects(judge: Judge, there: Mapping[str, Mapping[str, Any]], authority: byt
         name = item_name(ours)
         cure = cures.of_object(judge.tools, judge.cluster, chapter, value)
         if name not in there:
-            yield judge.finding(Difference(name, "item", "present", ABSENT), CLUSTER, chapter, cure)
+            wish = _WHERE_NODES_JOIN if name in JOINING else "present"
+            yield judge.finding(Difference(name, "item", wish, ABSENT), CLUSTER, chapter, cure)
             continue
         for difference in differences.of_object(name, ours, there[name], around):
+            is_bound = difference.field.startswith("roleRef")
             more = difference.ours == ABSENT or difference.field.endswith(".order")
-            mends = not more or difference.field.startswith(_ONE_VALUE)
-            yield judge.finding(difference, CLUSTER, chapter, cure if mends else cures.anew(value))
+            mends = not is_bound and (not more or difference.field.startswith(_ONE_VALUE))
+            # The API refuses another role for a binding that is there.
+            in_place = cure if mends else cures.anew(value, made_again=is_bound)
+            yield judge.finding(difference, CLUSTER, chapter, in_place)
 
 
-_ONE_VALUE = ("rules", "subjects", "roleRef")
+_ONE_VALUE = ("rules", "subjects")
 """Lists that applying puts in place whole; of other things it leaves alone what others have added."""
 
 
@@ -136,12 +142,15 @@ def cluster_info(judge: Judge, there: Mapping[str, Any] | None, authority: bytes
         if judge.tools.ours
         else f"{cures.with_configuration(judge.cluster, first)} | kubeadm init phase bootstrap-token --config /dev/stdin"
     )
+    item = "ConfigMap kube-public/cluster-info"
+    if there is None:
+        yield Finding(Grade.WARNING, CLUSTER, "bootstrap-token", item, "item", _WHERE_NODES_JOIN, ABSENT, cure)
+        return
     for field, wish in (
         ("clusters[].cluster.server", f'"{judge.cluster.endpoint.url}"'),
         ("clusters[].certificate-authority-data", "content of /ca.crt"),
     ):
         if has.get(field) != wish:
-            item = "ConfigMap kube-public/cluster-info"
             yield Finding(
                 Grade.ERROR, CLUSTER, "bootstrap-token", item, f"data.kubeconfig.{field}", wish,
                 has.get(field, ABSENT), cure,

@@ -7,15 +7,13 @@ from typing import Any
 from cryptography import x509
 
 from hardway.model import EtcdExternal, Node
-from hardway.operations.expiration import renewable
 from hardway.parity.compare import ABSENT, compare_fields
-from hardway.parity.live import cures, found, manifests
+from hardway.parity.live import cures, cures_of_files, found, manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
 from hardway.parity.normalise import environment_fields, flag_fields
 from hardway.pki.catalog import authorities
-from hardway.pki.kubeconfigs import KubeconfigSpec
 from hardway.steps.shell import quote
 
 SOON = timedelta(days=30)
@@ -47,7 +45,7 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
                     f"{begin:%Y-%m-%d %H:%M:%S} UTC", "timedatectl # its clock or that of its CA is wrong",
                 )  # fmt: skip
             soon = SOON_OF_CA if path.endswith("ca.crt") else SOON
-            yield from ending(judge, node, path, end, soon, _renewal(judge, node, path))
+            yield from ending(judge, node, path, end, soon, _renewal(judge, node, path, seen))
 
 
 def ending(judge: Judge, node: Node, path: str, end: datetime, soon: timedelta, cure: str) -> Iterator[Finding]:
@@ -65,19 +63,15 @@ def ending(judge: Judge, node: Node, path: str, end: datetime, soon: timedelta, 
         )
 
 
-def _renewal(judge: Judge, node: Node, path: str) -> str:
-    """What renews the certificate of a file, or shows it where neither tool knows it.
+def _renewal(judge: Judge, node: Node, path: str, seen: SeenNode) -> str:
+    """What renews the certificate of a file, or shows it.
 
     Nothing for CAs, with which all that they have signed would end, and for what the kubelet renews.
     """
     cluster = judge.cluster
-    named = renewable(cluster, node) if node.is_control_plane else ()
-    by_path = {spec.path if isinstance(spec, KubeconfigSpec) else spec.certificate: name for name, spec in named}
-    if path in by_path:
-        return cures.renew(judge.tools, node, by_path[path])
     if path.endswith((".pem", "/kubelet.conf")) or path in {spec.certificate for spec in authorities(cluster)}:
         return ""
-    return cures.show_certificate(path)
+    return cures_of_files.renew(judge.tools, cluster, node, path, seen.files)
 
 
 def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator[Finding]:
@@ -114,7 +108,7 @@ def pods(judge: Judge, node: Node, seen: SeenNode, api: SeenCluster) -> Iterator
             yield Finding(
                 Grade.WARNING, node.name, "control-plane", difference.item, difference.field,
                 f"{difference.ours} ({path})", difference.kubeadm,
-                f"mv {quote(path)} /root/ && sleep 20 && mv {quote('/root/' + path.rpartition('/')[2])} {quote(path)}",
+                cures_of_files.restart(path),
             )  # fmt: skip
 
 

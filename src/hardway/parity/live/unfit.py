@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from hardway.config.scalars import value_of
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import cures, external, found, wanted
+from hardway.parity.live import cures, cures_of_files, external, found, wanted
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenNode
@@ -35,16 +35,18 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
         content, item = seen.files[path].content, expected.get(path)
         if path.endswith(".conf"):
             for pem in found.client_certificates(content):
-                yield from _signatures(judge, node, path, item, pem)
+                yield from _signatures(judge, node, path, item, pem, seen)
             if item:
                 yield from _kubeconfig(node, path, item.chapter, content)
         elif b"BEGIN CERTIFICATE" in content:
-            yield from _signatures(judge, node, path, item, content)
+            yield from _signatures(judge, node, path, item, content, seen)
         elif item and path.startswith(f"{judge.cluster.paths.manifests}/") and content:
             yield from _manifest(node, path, item.chapter, content)
 
 
-def _signatures(judge: Judge, node: Node, path: str, item: Wanted | None, pem: bytes) -> Iterator[Finding]:
+def _signatures(
+    judge: Judge, node: Node, path: str, item: Wanted | None, pem: bytes, seen: SeenNode
+) -> Iterator[Finding]:
     try:
         certificates = x509.load_pem_x509_certificates(pem)
     except found.UNREADABLE:
@@ -55,7 +57,11 @@ def _signatures(judge: Judge, node: Node, path: str, item: Wanted | None, pem: b
         if certificate.issuer != certificate.subject and (weak := _weak(certificate)):
             difference = Difference(path, "signature", "SHA-256 or a longer one", f"{weak}, which Go refuses")
             chapter = item.chapter if item else external.CHAPTER
-            cure = cures.of_file(judge.tools, judge.cluster, node, item, difference) if item else external.RENEWAL
+            cure = (
+                cures_of_files.of_file(judge.tools, judge.cluster, node, item, difference, seen.files)
+                if item
+                else external.RENEWAL
+            )
             yield Finding(
                 Grade.ERROR, node.name, chapter, path, difference.field, difference.ours, difference.kubeadm,
                 "" if path.endswith("/kubelet.conf") else cure,
