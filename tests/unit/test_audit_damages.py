@@ -66,7 +66,7 @@ def small(root: Path) -> Cluster:
         nodes=(cluster.nodes[0], worker),
         certificates=Certificates("ECDSA-P256"),
         etcd=replace(cluster.etcd, data_dir=f"{root}/etcd-data"),
-        kubelet_configuration=freeze_document({**kubelet, "rotateCertificates": True}),
+        kubelet_configuration=freeze_document({**kubelet, "rotateCertificates": True, "clusterDNS": ["10.96.0.10"]}),
         cluster_configuration=freeze_document({"apiVersion": "kubeadm.k8s.io/v1beta3"}),
     )
 

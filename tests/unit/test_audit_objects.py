@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from clusters import stored_cluster
 
+from hardway.chapters.mark_control_plane import LABELS
 from hardway.model import freeze_document, thaw
 from hardway.parity.certificates import now
-from hardway.parity.live import judge, wanted
+from hardway.parity.live import judge, registration, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Grade
 from hardway.parity.live.grades import JOINING
@@ -202,7 +203,7 @@ def test_a_kube_proxy_of_its_own(given: bool) -> None:
     assert [f.field for f in judge.declared(here, before)] == (["mode"] if given else [])
 
 
-LABELS = dict.fromkeys(judge.LABELS, "")
+LABELLED = dict.fromkeys(LABELS, "")
 SOCKET = {"kubeadm.alpha.kubernetes.io/cri-socket": "unix:///var/run/containerd/containerd.sock"}
 TAINTS = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
 
@@ -210,13 +211,13 @@ TAINTS = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule
 @pytest.mark.parametrize(
     ("name", "metadata", "taints", "status", "expected"),
     [
-        ("master-1", {"labels": LABELS, "annotations": SOCKET}, TAINTS, "True", []),
+        ("master-1", {"labels": LABELLED, "annotations": SOCKET}, TAINTS, "True", []),
         ("worker-1", {"labels": {}, "annotations": SOCKET}, [], "True", []),
         ("master-1", {"annotations": SOCKET}, TAINTS, "True", [(W, f"metadata.labels.{label}") for label in LABELS]),
-        ("master-1", {"labels": LABELS}, TAINTS, "True", [(W, f"metadata.annotations.{next(iter(SOCKET))}")]),
-        ("master-1", {"labels": LABELS, "annotations": SOCKET}, [], "True", [(N, "spec.taints")]),
+        ("master-1", {"labels": LABELLED}, TAINTS, "True", [(W, f"metadata.annotations.{next(iter(SOCKET))}")]),
+        ("master-1", {"labels": LABELLED, "annotations": SOCKET}, [], "True", [(N, "spec.taints")]),
         ("worker-1", {"labels": {}, "annotations": SOCKET}, [], "Unknown", [(E, "status.Ready")]),
-        ("worker-1", {"labels": LABELS, "annotations": SOCKET}, [], "True", [
+        ("worker-1", {"labels": LABELLED, "annotations": SOCKET}, [], "True", [
             (W, "metadata.labels.node-role.kubernetes.io/control-plane"),
         ]),
     ],
@@ -231,4 +232,4 @@ def test_how_a_node_is_registered(
         "status": {"conditions": [{"type": "Ready", "status": status}]},
     }
 
-    assert [(f.grade, f.field) for f in judge.registration(JUDGE, CLUSTER.node(name), there)] == expected
+    assert [(f.grade, f.field) for f in registration.registration(JUDGE, CLUSTER.node(name), there)] == expected

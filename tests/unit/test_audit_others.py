@@ -510,7 +510,11 @@ def test_hardway_mends_only_machines_that_its_file_names(tmp_path: Path) -> None
     nodes = (node_of("ip-192-0-2-1.lan", "192.0.2.1", master=True), node_of("node-2.lan", "192.0.2.2", master=True))
     found, _ = whole(tmp_path, WHOLE, api(STORED, *nodes))
     cures = {
-        name: {f.cure.split("-f")[0] for f in found.findings if f.node == name and f.item.endswith("/admin.conf")}
+        name: {
+            f.cure.split("-f")[0]
+            for f in found.findings
+            if f.node == name and f.item.endswith("/kubelet/config.yaml")
+        }
         for name in found.nodes
     }
     named = [f.cure for f in found.findings if f.node == "ip-192-0-2-1.lan" and f.cure.startswith("hardway apply")]

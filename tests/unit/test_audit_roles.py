@@ -110,3 +110,24 @@ def test_a_master_whose_member_has_another_name_keeps_it() -> None:
     read = {first.name: replace(seen(CONTROL_PLANE), name=first.name)}
 
     assert not any("remove" in f.cure for f in members.members(JUDGE, read, api))
+
+
+@pytest.mark.parametrize(
+    ("outside", "cure"),
+    [
+        (frozenset[str](), f"hardway apply -f c.yaml --only etcd --node {CLUSTER.first_control_plane.host_name}"),
+        (frozenset({CLUSTER.first_control_plane.name}), ""),
+    ],
+)
+def test_hardway_mends_the_members_of_its_file(outside: frozenset[str], cure: str) -> None:
+    """A manifest that does not list its own member: of a master that the file does not name `apply` knows nothing."""
+    first = CLUSTER.first_control_plane
+    listed = tuple(
+        {"ID": str(number), "name": master.name, "peerURLs": [f"https://{master.address}:2380"]}
+        for number, master in enumerate(CLUSTER.control_planes)
+    )
+    manifest = file("    - --initial-cluster=other=https://192.0.2.9:2380\n", 0o600)
+    read = {first.name: SeenNode(first.name, {f"{MANIFESTS}/etcd.yaml": manifest}, {}, {}, ())}
+    judge = replace(JUDGE, tools=Tools("c.yaml", ours=True, outside=outside))
+
+    assert [f.cure for f in members.members(judge, read, SeenCluster({}, (), members=listed))] == [cure]

@@ -18,6 +18,7 @@ from hardway.parity.live import (
     judge,
     left,
     members,
+    registration,
     rootless,
     runtime,
     source,
@@ -101,15 +102,16 @@ async def _audit(path: Path, connect: Connect, moment: datetime) -> Audit:
     cluster = source.with_sockets(facts.with_facts(cluster, read.facts), read.nodes)
     # With a file of another version hardway would make its older or newer self of what it mends.
     same = before.cluster.release.kubernetes == cluster.release.kubernetes
-    here = Judge(cluster, replace(tools, ours=tools.ours and same), moment)
+    strangers = frozenset(node.name for node in outside)
+    here = Judge(cluster, replace(tools, ours=tools.ours and same, outside=strangers), moment)
     beside = replace(here, tools=replace(tools, ours=False))
-    strangers = {node.name for node in outside}
     nodes = judge.by_node(api)
     for node in cluster.kubernetes_nodes:
         there = nodes.get(node.name)
         judging = beside if node.name in strangers else here
         if there is not None:
-            findings += asked.all_of(node.name, f"Node {node.name}", judge.registration(judging, node, there))
+            said = registration.registration(judging, node, there)
+            findings += asked.all_of(node.name, f"Node {node.name}", said)
         if node.name in read.lost:
             findings.append(asked.lost(node, read.lost[node.name]))
         else:

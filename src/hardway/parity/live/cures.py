@@ -13,6 +13,8 @@ class Tools:
 
     file: str
     ours: bool
+    outside: frozenset[str] = frozenset()
+    """Names of nodes that the file does not have: `hardway apply` does not know them."""
 
 
 KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"

@@ -81,7 +81,7 @@ done < <(
   find -L "$kubernetes" "$pki" -maxdepth 3 \( -path "$kubernetes/tmp" -o -path "$kubernetes/patches" \) -prune \
     -o \( -type d -o -name '*.crt' -o -name '*.key' -o -name '*.pub' -o -name '*.conf' -o -path '*/manifests/*' \) \
     -printf '%m\t%u:%g\t%y\t%p\n' 2>/dev/null
-  for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data" \
+  for path in "$kubelet" "$kubelet"/{config.yaml,instance-config.yaml,kubeadm-flags.env} "$data"{,/member} \
     "$etcd_ca" "$etcd_certificate" "$etcd_key"; do
     [ ! -e "$path" ] || find -L "$path" -maxdepth 0 -printf '%m\t%u:%g\t%y\t%p\n'
   done

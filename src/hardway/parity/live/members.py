@@ -89,10 +89,11 @@ def members(judge: Judge, seen: Mapping[str, SeenNode], api: SeenCluster) -> Ite
         )
         listed = re.search(r"--initial-cluster=(\S+)", text)
         own = f"{node.name}={peer_url(node)}"
+        mends = judge.tools.ours and node.name not in judge.tools.outside
         if listed and own not in listed[1].split(","):
             yield Finding(
                 Grade.WARNING, node.name, "etcd", path, "initial-cluster", f"with {own}", listed[1],
-                cures.hardway(judge.tools, "etcd", node) if judge.tools.ours else "",
+                cures.hardway(judge.tools, "etcd", node) if mends else "",
             )  # fmt: skip
     without += [node for node in judge.cluster.kubernetes_nodes if not node.is_control_plane]
     for member in others:
