@@ -45,7 +45,7 @@ lab: ## acid tests on real nodes
 test-full: setup ## the long tail: other examples of every property, and the clock
 	HYPOTHESIS_PROFILE=searching $(MAKE) test
 	.venv/bin/pytest -q -m long tests/e2e tests/parity
-	$(MAKE) parity N=150
+	$(MAKE) parity N=200
 	$(MAKE) bench
 
 bench: setup ## hardway against stock kubeadm on the same nodes
