@@ -221,12 +221,15 @@ def with_quick_keys(version: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool = False) -> Configuration:
-    """One cluster.yaml for this version; `spoilt`: with something in it that hardly belongs there.
+def clusters(
+    draw: st.DrawFn, version: str, *, api: str = "", spoilt: bool = False, quick: bool = False
+) -> Configuration:
+    """One cluster.yaml for this version, in any API version that it reads or in `api`.
 
-    `quick`: nearly all make ECDSA keys, because most of a comparison's time is spent on primes.
+    `spoilt`: with something in it that hardly belongs there. `quick`: nearly all make ECDSA keys, because most of a
+    comparison's time is spent on primes.
     """
-    api = draw(st.sampled_from(release(version).features.config_apis))
+    api = api or draw(st.sampled_from(release(version).features.config_apis))
     address = "fd30::{:x}" if draw(st.integers(0, 4)) == 0 else "10.30.0.{}"
     cluster = draw(cluster_configuration(version, api, address))
     # Not 0 for the others: ends of a range are drawn more often than they should.
