@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from built import real_kubeadm
-from e2e import stock
+from e2e import stock, untouched
 from e2e.harness import Harness, booted, eventually, write_cluster
 from schemas import assert_follows_its_schema
 
@@ -70,3 +70,18 @@ def test_a_cluster_of_kubeadm_has_no_findings(made: Harness, tmp_path: Path, kno
         file.write_text(yaml.safe_dump({**kept, "nodes": [n for n in whole["nodes"] if n["name"] == known]}))
 
     assert audited(file) == []
+
+
+def test_an_audit_changes_nothing(made: Harness) -> None:
+    """No file of a node and no object of the API, but those that change by themselves while nobody asks."""
+    made.settle()
+    before = untouched.state(made)
+    audited(made.file)
+    after = untouched.state(made)
+
+    assert before.files.keys() == NODES
+    for name, lines in before.files.items():
+        assert any(line.startswith("/etc/kubernetes/kubelet.conf: f 600 ") for line in lines)
+        assert set(after.files[name]) ^ set(lines) == set()
+    assert any(name.startswith("rbac.authorization.k8s.io/v1 ClusterRole ") for name in before.objects)
+    assert after.objects == before.objects

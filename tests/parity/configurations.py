@@ -17,6 +17,8 @@ from hardway.kinds import kubelet
 from hardway.versions import release
 
 Strategy = st.SearchStrategy[Any]
+NOT_BUILT = ("EtcdLearnerMode", "RootlessControlPlane")
+"""Feature gates of which hardway builds the default only."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,13 @@ def of_new_api(version: str) -> dict[str, Strategy]:
 
 
 def gates(version: str) -> Strategy:
-    """Some of kubeadm's feature gates; rarely what is refused: a locked one turned over, or etcd without learners."""
+    """Some of kubeadm's feature gates; rarely what is refused: a locked one turned over, or one that is not built."""
     found = release(version).features.gates
-    fixed = {name: gate.default for name, gate in found.items() if gate.locked or name == "EtcdLearnerMode"}
+    fixed = {name: gate.default for name, gate in found.items() if gate.locked or name in NOT_BUILT}
     rarely = {
         name: st.integers(0, 19).map(lambda dice, kept=kept: kept is not (dice == 13)) for name, kept in fixed.items()
     }
-    free = {name: st.booleans() for name in found if name not in (*fixed, "RootlessControlPlane")}
+    free = {name: st.booleans() for name in found if name not in fixed}
     return st.fixed_dictionaries({}, optional={**free, **rarely})
 
 
@@ -221,12 +223,15 @@ def with_quick_keys(version: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 @st.composite
-def clusters(draw: st.DrawFn, version: str, *, spoilt: bool = False, quick: bool = False) -> Configuration:
-    """One cluster.yaml for this version; `spoilt`: with something in it that hardly belongs there.
+def clusters(
+    draw: st.DrawFn, version: str, *, api: str = "", spoilt: bool = False, quick: bool = False
+) -> Configuration:
+    """One cluster.yaml for this version, in any API version that it reads or in `api`.
 
-    `quick`: nearly all make ECDSA keys, because most of a comparison's time is spent on primes.
+    `spoilt`: with something in it that hardly belongs there. `quick`: nearly all make ECDSA keys, because most of a
+    comparison's time is spent on primes.
     """
-    api = draw(st.sampled_from(release(version).features.config_apis))
+    api = api or draw(st.sampled_from(release(version).features.config_apis))
     address = "fd30::{:x}" if draw(st.integers(0, 4)) == 0 else "10.30.0.{}"
     cluster = draw(cluster_configuration(version, api, address))
     # Not 0 for the others: ends of a range are drawn more often than they should.

@@ -47,6 +47,12 @@ KEPT = (
         ("ClusterConfiguration.featureGates", {"EtcdLearnerMode": False}),
     ),
     Kept(
+        r"ClusterConfiguration\.featureGates\.RootlessControlPlane",
+        r"hardway builds clusters with RootlessControlPlane=false only",
+        "alpha in every minor: kubeadm makes users of the machine for static pods, and hands them files",
+        ("ClusterConfiguration.featureGates", {"RootlessControlPlane": True}),
+    ),
+    Kept(
         r"ClusterConfiguration\.featureGates\.\w+",
         r"\w+ is always (true|false) in Kubernetes 1\.\d+",
         "a locked gate: kubeadm stores it, and obeys it here and there",
@@ -70,6 +76,18 @@ KEPT = (
         r"phase `(?!addon/coredns`|addon/kube-proxy`|addon`|show-join-command`)[^`]+` cannot be left out here",
         "kubeadm looks at skipPhases only when it runs",
         ("InitConfiguration.skipPhases", ["certs"]),
+    ),
+    Kept(
+        r"JoinConfiguration\.skipPhases\[\d+\]",
+        r"phase `[^`]*` cannot be left out when nodes join",
+        "kubeadm looks at skipPhases only when it runs, and a join that lacks a part is none",
+        ("JoinConfiguration.skipPhases", ["preflight"]),
+    ),
+    Kept(
+        rf"({NODE}\.kubeletExtraArgs|ClusterConfiguration\.(\w+|etcd\.local)\.extraArgs)(\..*|\[\d+\]\.name)",
+        r"`(-[^`]*|[^`]*[=\s][^`]*)` is not the name of a flag",
+        "kubeadm puts two dashes before it, and the program does not start",
+        ("ClusterConfiguration.scheduler", {"extraArgs": {"--v": "2"}}),
     ),
     Kept(
         rf"{NODE}\.criSocket",
@@ -159,15 +177,19 @@ KEPT = (
 
 OURS = (
     # An unquoted word that YAML's readers in Go take for a number or a switch.
-    (r"(Inventory|JoinConfiguration)\..*", r"must be text, not `(1000\.0|true)`"),
+    (r"Inventory\..*", r"must be text, not `(1000\.0|true)`"),
     # What patches come to is compared for itself (patch_trials.py).
     (r"Inventory\.patches\..*", r".*"),
     # From ClusterConfiguration, of which kubeadm asks less: nodes' names end in clusterName, and addresses are of one kind.
     (r"Inventory\.nodes\[\d+\]\.name", r"`\S+?\.(a b|-)\.example\.com` is not a DNS name"),
     (r"Inventory\.nodes\[\d+\]\.address", r"`\S+` is IPv(4|6), but services are in \S+"),
 )
-"""Path and message of problems with documents that kubeadm cannot be asked about: it has no Inventory, and wants a
-`discovery` in JoinConfiguration that hardway finds by itself."""
+"""Path and message of problems with the Inventory, about which kubeadm cannot be asked."""
+DISCOVERY = (
+    '{"bootstrapToken": {"token": "abcdef.0123456789abcdef", "apiServerEndpoint": "api.example.org:6443",'
+    ' "caCertHashes": ["sha256:00"]}}'
+)
+"""kubeadm wants it in JoinConfiguration, and hardway finds it by itself."""
 _ASK = """\
 ip link add kubeadm0 type veth peer name kubeadm1
 ip link set kubeadm0 up
@@ -196,15 +218,14 @@ def only_kubeadm_takes(kubeadm: Path, text: str, problems: Iterable[Problem]) ->
 
 
 def kubeadm_takes(kubeadm: Path, text: str) -> bool:
-    """`kubeadm config validate` has nothing against the documents for the first master."""
+    """`kubeadm config validate` has nothing against the documents for the first master, nor those for who joins."""
     parts = re.split(r"^---\n", text, flags=re.MULTILINE)
     kinds = {part: yaml.safe_load(part)["kind"] for part in parts}
     inventory = next(yaml.safe_load(part) for part in parts if kinds[part] == "Inventory")
     address = str(inventory["nodes"][0]["address"])
     with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
         file = Path(folder) / "kubeadm.yaml"
-        # As they are written: what YAML's readers make of a word is a part of the question.
-        file.write_text("---\n".join(part for part in parts if kinds[part] not in ("Inventory", "JoinConfiguration")))
+        file.write_text("---\n".join(_for_kubeadm(part, kinds[part]) for part in parts if kinds[part] != "Inventory"))
         words = [str(kubeadm), str(file), f"{address}/{64 if ':' in address else 24}"]
         asked = subprocess.run(
             ["unshare", "--net", "bash", "-euc", _ASK, "ask", *words], capture_output=True, text=True, check=False
@@ -213,3 +234,11 @@ def kubeadm_takes(kubeadm: Path, text: str) -> bool:
     assert asked.returncode == 0 or "To see the stack trace" in asked.stderr, asked.stderr
     assert "unable to select an IP" not in asked.stderr, asked.stderr
     return asked.returncode == 0
+
+
+def _for_kubeadm(part: str, kind: str) -> str:
+    """A document as it is written (what YAML's readers make of a word is a part of the question), with a discovery."""
+    if kind != "JoinConfiguration":
+        return part
+    head, brace, _ = part.rstrip().rpartition("}") if part.startswith("{") else (part.rstrip(), "", "")
+    return f'{head}, "discovery": {DISCOVERY}}}\n' if brace else f"{head}\ndiscovery: {DISCOVERY}\n"

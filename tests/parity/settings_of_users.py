@@ -1,5 +1,7 @@
 """What people set in kubeadm's documents: flags, names, paths and numbers, usual ones and those that a YAML reader trips over."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 SWITCH = st.sampled_from(["true", "false"])
@@ -204,6 +206,34 @@ VALIDITY = st.sampled_from(["8760h0m0s", "2160h30m", "1h", "90000s"])
 PERIOD = st.sampled_from(["5m0s", "90s", "1h2m3s"])
 DEAR_KEYS = ("RSA-3072", "RSA-4096")
 """Rarely drawn, because their primes take long to find."""
+FLAGS: list[Any] = [
+    {"": "x"},
+    {"a b": "x"},
+    {"--v": "2"},
+    {"v=2": ""},
+    [{"name": "", "value": "x"}],
+    [{"name": "a b", "value": "x"}],
+    [{"name": "-v", "value": "2"}],
+    ["v=2"],
+]
+REGISTRATIONS: list[Any] = [
+    {"criSocket": "tcp://1.2.3.4:5"},
+    {"criSocket": "run/a.sock"},
+    {"imagePullPolicy": "always"},
+    {"taints": [{"key": "a"}]},
+    {"taints": [{"key": "a", "effect": "No"}]},
+    {"taints": [{"key": "a b", "effect": "NoSchedule"}]},
+    {"ignorePreflightErrors": ["all", "Swap"]},
+    *({"kubeletExtraArgs": flags} for flags in FLAGS),
+]
+ENDS: list[Any] = [
+    {"bindPort": 0},
+    {"bindPort": 65536},
+    {"bindPort": "6443"},
+    {"bindPort": -1},
+    {"advertiseAddress": "10.30.0.256"},
+]
+KEYS = ["ab", "g" * 64, "0" * 64]
 SPOILT = (
     (
         ("ClusterConfiguration", "networking", "serviceSubnet"),
@@ -248,6 +278,8 @@ SPOILT = (
             [{"name": "a", "hostPath": "/a", "mountPath": "/b", "pathType": "Folder"}],
         ],
     ),
+    (("ClusterConfiguration", "scheduler", "extraArgs"), FLAGS),
+    (("ClusterConfiguration", "etcd", "local", "extraArgs"), FLAGS),
     (("ClusterConfiguration", "etcd", "local", "dataDir"), ["etcd", "/", "/var/lib/etcd/"]),
     (("ClusterConfiguration", "etcd", "local", "serverCertSANs"), [["a b"], ["10.0.0.256"], ["API.Example.net"]]),
     (
@@ -273,27 +305,16 @@ SPOILT = (
             {"external": {"endpoints": ["https://10.30.0.5:2379"]}, "local": None},
         ],
     ),
+    (("InitConfiguration", "localAPIEndpoint"), ENDS),
+    (("JoinConfiguration", "controlPlane", "localAPIEndpoint"), ENDS),
+    (("JoinConfiguration", "controlPlane", "certificateKey"), KEYS),
     (
-        ("InitConfiguration", "localAPIEndpoint"),
-        [{"bindPort": 0}, {"bindPort": 65536}, {"bindPort": "6443"}, {"bindPort": -1}],
+        ("JoinConfiguration", "caCertPath"),
+        ["/srv/ca.crt", "pki/ca.crt", "/srv/ca.pem", "/", "", 5, "/srv/./ca.crt", "/srv/ca.crt/"],
     ),
-    (
-        ("InitConfiguration", "nodeRegistration"),
-        [
-            {"criSocket": "tcp://1.2.3.4:5"},
-            {"criSocket": "run/a.sock"},
-            {"imagePullPolicy": "always"},
-            {"taints": [{"key": "a"}]},
-            {"taints": [{"key": "a", "effect": "No"}]},
-            {"taints": [{"key": "a b", "effect": "NoSchedule"}]},
-            {"ignorePreflightErrors": ["all", "Swap"]},
-            {"kubeletExtraArgs": {"": "x"}},
-            {"kubeletExtraArgs": {"a b": "x"}},
-            {"kubeletExtraArgs": [{"name": "", "value": "x"}]},
-            {"kubeletExtraArgs": [{"name": "a b", "value": "x"}]},
-            {"kubeletExtraArgs": ["v=2"]},
-        ],
-    ),
+    (("JoinConfiguration", "skipPhases"), [["preflight"], ["control-plane-join/etcd", "nonsense"], [""], [], "all"]),
+    (("InitConfiguration", "nodeRegistration"), REGISTRATIONS),
+    (("JoinConfiguration", "nodeRegistration"), REGISTRATIONS),
     (
         ("InitConfiguration", "bootstrapTokens"),
         [
@@ -321,7 +342,7 @@ SPOILT = (
             [{"token": "abcdef.0123456789abcdef"}, {"token": "abcdef.fedcba9876543210"}],
         ],
     ),
-    (("InitConfiguration", "certificateKey"), ["ab", "g" * 64, "0" * 64]),
+    (("InitConfiguration", "certificateKey"), KEYS),
     (("InitConfiguration", "skipPhases"), [["addon/dns"], ["preflight"], "addon"]),
     (("KubeletConfiguration", "clusterDomain"), ["a b", 5]),
     (("KubeletConfiguration", "maxPods"), ["many", -5]),

@@ -91,7 +91,7 @@ def test_every_reason_is_needed(kept: Kept) -> None:
             ],
         },
     }
-    here = documents[kind]
+    here = documents.setdefault(kind, {"apiVersion": api})
     for name in path[:-1]:
         here = here.setdefault(name, {})
     here[path[-1]] = value

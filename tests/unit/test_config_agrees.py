@@ -35,10 +35,19 @@ INVENTORY = """
 apiVersion: hardway.dev/v1alpha1
 kind: Inventory
 baseDomain: example.com
-nodes: [{name: master-1, address: 192.0.2.11, roles: [control-plane]}]
+nodes:
+  - {name: master-1, address: 192.0.2.11, roles: [control-plane]}
+  - {name: master-2, address: 192.0.2.12, roles: [control-plane]}
 """
 
 TOKEN = "token: abcdef.0123456789abcdef"
+JOIN = f"""\
+PROXY ---
+apiVersion: kubeadm.k8s.io/v1beta3
+kind: JoinConfiguration
+discovery:
+  bootstrapToken: {{{TOKEN}, apiServerEndpoint: 'api.example.com:6443', caCertHashes: ['sha256:{"0" * 64}']}}
+"""
 ACCEPTED = {
     "nothing more": "",
     "empty parts": "CLUSTER apiServer:\netcd:\nnetworking: {podSubnet: , dnsDomain: ''}\nclusterName: ''",
@@ -70,6 +79,12 @@ ACCEPTED = {
     "a usage twice": f"INIT bootstrapTokens: [{{{TOKEN}, usages: [signing, signing, authentication]}}]",
     "no tokens": "INIT bootstrapTokens:",
     "no taints": "INIT skipPhases: [addon/coredns]",
+    "join: nothing more": JOIN,
+    "join: empty parts": f"{JOIN}nodeRegistration:\ncontrolPlane:\nskipPhases:\npatches:\ncaCertPath: ''",
+    "join: a node without a word": f"{JOIN}nodeRegistration: {{kubeletExtraArgs: {{v: }}, taints: [], criSocket: /run/a.sock}}",
+    "join: a master": f"{JOIN}controlPlane: {{localAPIEndpoint: {{advertiseAddress: 192.0.2.12, bindPort: 0}}}}",
+    "join: a CA elsewhere": f"{JOIN}caCertPath: /srv/a b/ca.crt",
+    "join: a bare .crt": f"{JOIN}caCertPath: /.crt",
 }
 REFUSED = {
     "unknown field": "CLUSTER clusterNmae: a",
@@ -124,6 +139,20 @@ REFUSED = {
     "a token of another group": f"INIT bootstrapTokens: [{{{TOKEN}, groups: ['system:masters']}}]",
     "a token of a group in capitals": f"INIT bootstrapTokens: [{{{TOKEN}, groups: ['system:bootstrappers:A']}}]",
     "a token with an unknown field": f"INIT bootstrapTokens: [{{{TOKEN}, TTL: 2h}}]",
+    "join: not a token": JOIN.replace("abcdef.", "abcde."),
+    "join: unknown field": f"{JOIN}caCert: /etc/ca.crt",
+    "join: unknown field of a node": f"{JOIN}nodeRegistration: {{hostname: a}}",
+    "join: a pull policy": f"{JOIN}nodeRegistration: {{imagePullPolicy: Sometimes}}",
+    "join: a number for a flag": f"{JOIN}nodeRegistration: {{kubeletExtraArgs: {{v: 2}}}}",
+    "join: a text for taints": f"{JOIN}nodeRegistration: {{taints: 'a=b:NoSchedule'}}",
+    "join: a port out of range": f"{JOIN}controlPlane: {{localAPIEndpoint: {{advertiseAddress: 192.0.2.12, bindPort: 65536}}}}",
+    "join: not an address": f"{JOIN}controlPlane: {{localAPIEndpoint: {{advertiseAddress: 192.0.2.256}}}}",
+    "join: a short certificate key": f"{JOIN}controlPlane: {{localAPIEndpoint: {{advertiseAddress: 192.0.2.12}}, certificateKey: ab}}",
+    "join: a list for a master": f"{JOIN}controlPlane: []",
+    "join: a relative CA": f"{JOIN}caCertPath: pki/ca.crt",
+    "join: a CA that is no .crt": f"{JOIN}caCertPath: /etc/ca.pem",
+    "join: a text for phases": f"{JOIN}skipPhases: preflight",
+    "join: a field of a later version": f"{JOIN}timeouts: {{discovery: 1m}}",
     "a pull policy": "REGISTRATION , imagePullPolicy: Sometimes",
     "kubelet: unknown field": "KUBELET maxPod: 1",
     "kubelet: unknown field below": "KUBELET authentication: {anonymous: {enable: true}}",
@@ -154,6 +183,18 @@ ONLY_WE_REFUSE = {
     ),
     "another feature": ("CLUSTER featureGates: {EtcdLearnerMode: false}", "EtcdLearnerMode=true only"),
     "a phase that is needed": ("INIT skipPhases: [certs]", "phase `certs` cannot be left out here"),
+    "a phase that a join needs": (
+        f"{JOIN}skipPhases: [preflight]",
+        "phase `preflight` cannot be left out when nodes join",
+    ),
+    "join: an effect": (
+        f"{JOIN}nodeRegistration: {{taints: [{{key: a, effect: Sometimes}}]}}",
+        "must be one of NoSchedule",
+    ),
+    "join: somebody else's address": (
+        f"{JOIN}controlPlane: {{localAPIEndpoint: {{advertiseAddress: 192.0.2.11}}}}",
+        "no joining node of the Inventory has `192.0.2.11`",
+    ),
     "dashes before a flag": ("CLUSTER scheduler: {extraArgs: {--v: '2'}}", "`--v` is not the name of a flag"),
     "bits behind the mask": ("CLUSTER networking: {podSubnet: 10.1.2.3/16}", "has bits set behind its mask"),
     "pods among services": ("CLUSTER networking: {podSubnet: 10.96.0.0/16}", "overlap services"),

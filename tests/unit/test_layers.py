@@ -2,6 +2,7 @@
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import hardway
@@ -41,13 +42,26 @@ NOT_BELOW_THE_ENGINE = {
 }
 PURE = ("chapters", "steps", "patches", "model", "kinds", "gotypes", "workflows", "operations")
 IMPURE_MODULES = {"hardway.pki.sign"}
+MAKING = ("chapters", "steps", "workflows", "patches", "renderers")
+"""What these make may differ between minors by the names of features only."""
+OF_VERSIONS = {"hardway.features.Features", "hardway.features.V1BETA3", "hardway.features.V1BETA4"}
+"""What they may know of the tables of versions: names, and no rows."""
+ASKS_FOR_A_NUMBER = {"hardway.chapters.preflight_system: kubelet_version"}
+"""Its question is about numbers: how old a kubelet may be that somebody else has installed."""
+
+
+def files() -> dict[str, Path]:
+    """Every module of the package with its file."""
+    return {
+        ".".join(("hardway", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): file
+        for file in ROOT.rglob("*.py")
+    }
 
 
 def modules() -> dict[str, set[str]]:
     """Every module of the package with what it imports."""
     found: dict[str, set[str]] = {}
-    for file in ROOT.rglob("*.py"):
-        name = ".".join(("hardway", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+    for name, file in files().items():
         imported: set[str] = set()
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
@@ -57,6 +71,15 @@ def modules() -> dict[str, set[str]]:
                 imported |= {f"{node.module}.{alias.name}" for alias in node.names}
         found[name] = imported
     return found
+
+
+def numbers_read(name: str, tree: ast.Module) -> Iterator[str]:
+    """Each function or class that reads more of a release than its features, or a minor of anything."""
+    for statement in tree.body:
+        read = [node for node in ast.walk(statement) if isinstance(node, ast.Attribute)]
+        of_features = [id(node.value) for node in read if node.attr == "features"]
+        if any(node.attr == "minor" or (node.attr == "release" and id(node) not in of_features) for node in read):
+            yield f"{name}: {getattr(statement, 'name', '(module)')}"
 
 
 def rank(package: str) -> int:
@@ -97,6 +120,22 @@ def test_nothing_below_the_engine_touches_the_world() -> None:
     ]
 
     assert wrong == []
+
+
+def test_nothing_that_is_made_depends_on_the_number_of_a_minor() -> None:
+    """Chapters ask for features by name: a new minor is a new row of the table, and no branch in a chapter."""
+    sources = {name: ast.parse(path.read_text()) for name, path in files().items() if name.split(".")[1:2]}
+    making = {name: tree for name, tree in sources.items() if name.split(".")[1] in MAKING}
+    rows = [
+        f"{name} imports {imported}"
+        for name, imports in modules().items()
+        if name in making
+        for imported in imports
+        if imported.startswith(("hardway.versions", "hardway.features")) and imported not in OF_VERSIONS
+    ]
+
+    assert {place for name, tree in making.items() for place in numbers_read(name, tree)} == ASKS_FOR_A_NUMBER
+    assert rows == []
 
 
 def test_names_of_test_modules_are_their_own() -> None:

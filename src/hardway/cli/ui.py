@@ -49,7 +49,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for header in headers:
         grid.add_column(header, no_wrap=True)
     for row in rows:
-        grid.add_row(*row)
+        # As it is: brackets in a cell are the cell's own.
+        grid.add_row(*map(Text, row))
     out.print(grid, crop=False)
 
 

@@ -238,6 +238,14 @@ def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) 
             "remove it: hardway pins the CA itself",
         )
     if join.control_plane:
+        where = join.control_plane.local_api_endpoint.advertise_address
+        joining_at = [address(node.address) for node in sources.inventory.nodes if node is not first]
+        if where and (address(where) is None or address(where) not in joining_at):
+            yield about.problem(
+                ("controlPlane", "localAPIEndpoint", "advertiseAddress"),
+                f"no joining node of the Inventory has `{where}`",
+                "leave it out: addresses come from the Inventory",
+            )
         yield from _certificate_key(about, ("controlPlane", "certificateKey"), join.control_plane.certificate_key)
     if not join.ca_cert_path.startswith("/") or not join.ca_cert_path.endswith(".crt"):
         yield about.problem(("caCertPath",), f"`{join.ca_cert_path}` is not the absolute path of a .crt")
