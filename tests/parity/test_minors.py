@@ -1,5 +1,6 @@
 """Files and objects are kubeadm's for every minor that can be built (design section 7, promise 2)."""
 
+import re
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,6 +145,24 @@ def compared(version: str, api: str) -> ParityReport:
         return compare_file(path, kubeadm(version))
 
 
+@cache
+def alone() -> ParityReport:
+    """The example with one node."""
+    lines = example("lab").read_text().splitlines(keepends=True)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cluster.yaml"
+        path.write_text("".join(line for line in lines if not re.search(r"name: (master-[23]|worker)", line)))
+        return compare_file(path, kubeadm(DEFAULT))
+
+
+def test_nothing_differs_in_a_cluster_of_one_node() -> None:
+    """kubeadm's token is all that it has besides, because nobody joins."""
+    report = alone()
+
+    assert [str(difference) for difference in report.undeclared] == []
+    assert {row.node for row in report.rows} == {"cluster", "master-1"}
+
+
 @pytest.mark.parametrize(("version", "api"), READ)
 def test_nothing_differs_but_what_is_declared(version: str, api: str) -> None:
     """Every field of every file and object is that kubeadm's, in each API version that it reads."""
@@ -156,7 +175,7 @@ def test_nothing_differs_but_what_is_declared(version: str, api: str) -> None:
 
 def test_every_declaration_is_needed() -> None:
     """A declared difference that is none any more has to leave the list."""
-    reports = [*(report(name) for name in EXAMPLES), compared(DEFAULT, V1BETA3)]
+    reports = [*(report(name) for name in EXAMPLES), compared(DEFAULT, V1BETA3), alone()]
 
     used = {declared for report in reports for _, declared in report.declared}
     assert [one for one in DECLARED if one not in used] == []

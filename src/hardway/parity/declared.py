@@ -19,6 +19,10 @@ def _has_tokens_of_the_user(cluster: Cluster, node: str) -> bool:
     return bool(cluster.bootstrap_tokens)
 
 
+def _nobody_joins(cluster: Cluster, node: str) -> bool:
+    return len(cluster.kubernetes_nodes) == 1 and not cluster.bootstrap_tokens
+
+
 def _is_sent_to_a_resolver_that_it_lacks(cluster: Cluster, node: str) -> bool:
     return cluster.release.features.resolv_conf_stored and not cluster.node(node).facts.resolved
 
@@ -74,6 +78,14 @@ DECLARED: tuple[Declared, ...] = (
         ours="present",
         kubeadm=ABSENT,
         where=_has_tokens_of_the_user,
+    ),
+    Declared(
+        "Secret kube-system/bootstrap-token-(to join)",
+        "item",
+        "kubeadm makes a token in a cluster of one node, too, which nobody joins with it",
+        ours=ABSENT,
+        kubeadm="present",
+        where=_nobody_joins,
     ),
     Declared(
         "/var/lib/kubelet/config.yaml",
