@@ -76,7 +76,10 @@ def test_an_audit_changes_nothing(made: Harness) -> None:
     """No file of a node and no object of the API, but those that change by themselves while nobody asks."""
     made.settle()
     before = untouched.state(made)
+    # The tests' own kubectl has filled it.
+    made.lab.exec("master-1", "rm -rf /root/.kube")
     audited(made.file)
+    assert made.lab.exec("master-1", "ls -A /root/.kube 2>/dev/null || true") == ""
     after = untouched.state(made)
 
     assert before.files.keys() == NODES

@@ -42,9 +42,13 @@ async def _ask(node: Node, what: str, script: str, connect: Connect) -> tuple[An
     """One script on one node; StepFailed when it did not come to its end."""
     transport = await connect(node)
     lines: list[str] = []
-    frame = f"export LC_ALL=C HOME=/root PATH={PATH}\nset -uo pipefail\naudit() {{\n{script}\n}}\naudit </dev/null\n"
+    # kubectl keeps what it learns of the API in its HOME.
+    home = 'home="$(mktemp -d)" || exit\ntrap \'rm -rf "$home"\' EXIT\n'
+    frame = (
+        f'export LC_ALL=C HOME="$home" PATH={PATH}\nset -uo pipefail\naudit() {{\n{script}\n}}\naudit </dev/null\n'
+    )
     try:
-        result = await transport.run(f"(\n{facts.SCRIPT}\n)\n{frame}", lines.append)
+        result = await transport.run(f"(\n{facts.SCRIPT}\n)\n{home}{frame}", lines.append)
     finally:
         await transport.close()
     answers = heard(lines)
