@@ -110,7 +110,7 @@ def test_an_audit_tells_what_was_expected_and_found(monkeypatch: pytest.MonkeyPa
         "    expected 0600",
         "    found    0644",
         "    cure     chmod 600 ca.key",
-        f"warning: worker-1: {IMAGE.item}: {IMAGE.field} (ssh)",
+        f"warning: worker-1: {IMAGE.item}: {IMAGE.field} (-)",
         "    expected a",
         "    found    (absent)",
         f"{ABOUT} 1 errors, 1 warnings, 0 notes",
