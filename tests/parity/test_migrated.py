@@ -26,6 +26,15 @@ pytestmark = pytest.mark.parity
 VERSION = "v1.34.4"
 """Its kubeadm reads both versions of the API."""
 TAINT = Taint("node-role.kubernetes.io/control-plane", "NoSchedule")
+TIMEOUTS = (
+    ("kubeletHealthCheck", "4m0s"),
+    ("kubernetesAPICall", "1m0s"),
+    ("etcdAPICall", "2m0s"),
+    ("tlsBootstrap", "5m0s"),
+    ("discovery", "5m0s"),
+    ("upgradeManifests", "5m0s"),
+)
+"""kubeadm's own patience, which it writes out."""
 OLD, NEW = "/root/old.yaml", "/root/new.yaml"
 TOKEN = {
     "token": "abcdef.0123456789abcdef",
@@ -83,9 +92,9 @@ def expected(old: Cluster, new: Cluster, given: Mapping[str, Document]) -> Clust
     """The cluster before, with all that may be another afterwards; `given`: its documents by their kinds.
 
     timeoutForControlPlane has become each node's own patience: kubeadm writes it into both documents, though it had it
-    for the first master alone. A token that was to be made at random has been made by `migrate`, and one where none was
-    asked for. The taint that a master has by default is written out in the documents of masters. And flags are a list
-    now, at whose end those stand that the Inventory gives one kubelet.
+    for the first master alone, and the defaults of its own phases beside it. A token that was to be made at random has
+    been made by `migrate`, and one where none was asked for. The taint that a master has by default is written out in
+    the documents of masters. And flags are a list now, at whose end those stand that the Inventory gives one kubelet.
     """
     join = given.get("JoinConfiguration")
     # One document is for all that join: where it is a master's, kubeadm takes all of them for masters.
@@ -99,6 +108,7 @@ def expected(old: Cluster, new: Cluster, given: Mapping[str, Document]) -> Clust
         nodes=tuple(
             replace(
                 node,
+                timeouts=TIMEOUTS if node in patient else (),
                 startup_seconds=float(old.api_server_timeout if node in patient else Cluster.api_server_timeout),
                 registration=written_out(node.registration, flags, tainted=node in tainted),
             )
