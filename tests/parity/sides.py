@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hardway.config import load
+from hardway.config import InvalidConfiguration, Problem, load, loads
 from hardway.lab.binaries import ensure_kubernetes
 from hardway.model import Cluster
 from hardway.parity import made
@@ -25,6 +25,15 @@ def kubeadm(name: str) -> Path:
     """The kubeadm of an example's version, which is built where the cache has none."""
     version = load(example(name)).release.kubernetes
     return ensure_kubernetes(version, ["kubeadm"], lambda line: None)["kubeadm"]
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    """What we have against a cluster.yaml."""
+    try:
+        loads(text)
+    except InvalidConfiguration as refused:
+        return refused.problems
+    return ()
 
 
 @cache

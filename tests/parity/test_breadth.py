@@ -8,10 +8,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from minors import ASKED, kubeadm
 from refusals import KEPT, Kept, kubeadm_takes, only_kubeadm_takes
-from sides import example
+from sides import example, problems_of
 
-from hardway.config import InvalidConfiguration
-from hardway.config.load import loads
 from hardway.config.problems import Problem
 from hardway.versions import DEFAULT, release
 
@@ -28,15 +26,6 @@ def test_nothing_differs_for_random_configurations(version: str, data: st.DataOb
         reject()
 
     assert told(report) == ""
-
-
-def problems_of(text: str) -> tuple[Problem, ...]:
-    """What we have against a cluster.yaml."""
-    try:
-        loads(text)
-    except InvalidConfiguration as refused:
-        return refused.problems
-    return ()
 
 
 @pytest.mark.parametrize("version", ASKED)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from minors import ASKED, kubeadm
+from minors import ASKED, READ, kubeadm
 from sides import EXAMPLES, example, report
 
 from hardway.config import load
@@ -22,8 +22,6 @@ from hardway.renderers.files import file
 from hardway.versions import DEFAULT, release
 
 pytestmark = pytest.mark.parity
-
-READ = [(version, api) for version in ASKED for api in release(version).features.config_apis]
 
 COMPONENTS = """\
 ---

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from minors import ASKED, kubeadm
-from test_minors import READ, text
+from minors import ASKED, READ, kubeadm
+from test_minors import text
 
 from hardway.chapters.by_kubeadm import phase
 from hardway.config import loads

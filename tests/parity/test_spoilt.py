@@ -5,17 +5,12 @@ from typing import Any
 import pytest
 import settings_of_users
 import yaml
-from minors import ASKED, kubeadm
+from minors import READ, kubeadm
 from refusals import kubeadm_takes, only_kubeadm_takes
-
-from hardway.config import InvalidConfiguration
-from hardway.config.load import loads
-from hardway.config.problems import Problem
-from hardway.versions import release
+from sides import problems_of
 
 pytestmark = pytest.mark.parity
 
-READ = [(version, api) for version in ASKED for api in release(version).features.config_apis]
 OF_COMPONENTS = {
     "KubeletConfiguration": "kubelet.config.k8s.io/v1beta1",
     "KubeProxyConfiguration": "kubeproxy.config.k8s.io/v1alpha1",
@@ -42,15 +37,6 @@ def with_value(version: str, api: str, place: tuple[str, ...], value: Any) -> st
         here = here.setdefault(name, {})
     here[path[-1]] = value
     return "---\n".join(yaml.safe_dump({"kind": name, **document}) for name, document in documents.items())
-
-
-def problems_of(text: str) -> tuple[Problem, ...]:
-    """What we have against it."""
-    try:
-        loads(text)
-    except InvalidConfiguration as refused:
-        return refused.problems
-    return ()
 
 
 @pytest.mark.parametrize("place", settings_of_users.SPOILT, ids=lambda place: ".".join(place[0]))

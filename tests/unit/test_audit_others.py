@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from clusters import lab_cluster
+from transports import OnlyAnswers
 from typer.testing import CliRunner
 
 from hardway import versions
@@ -465,7 +466,7 @@ def encoded(value: object) -> str:
     return base64.b64encode(json.dumps(value).encode()).decode()
 
 
-class Machine:
+class Machine(OnlyAnswers):
     """A node with nothing but its directory, whose API tells what it is given."""
 
     def __init__(self, lines: list[str], files: Iterable[str]) -> None:
@@ -478,12 +479,6 @@ class Machine:
         for line in (*found, "audit stat 755 root:root d /etc/kubernetes", "audit end"):
             on_line(line)
         return Result(0, "")
-
-    async def send(self, line: str, data: Iterable[bytes]) -> Result:
-        raise AssertionError("nothing is sent")
-
-    async def close(self) -> None:
-        pass
 
 
 def whole(tmp_path: Path, text: str, seen: SeenCluster, *files: str) -> tuple[Audit, list[str]]:

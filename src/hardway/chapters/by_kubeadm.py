@@ -13,6 +13,7 @@ from typing import Any
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.components import components
 from hardway.chapters.kubeadm_documents import mark, of_init, of_join, user_token
+from hardway.chapters.proxy import exported
 from hardway.chapters.user_tokens import is_initialised
 from hardway.model import Cluster, Document, Node, thaw
 from hardway.steps import Await, Check, Command, Directory, Run, StaticPod, Step, Wait, Write, lower_all
@@ -146,8 +147,7 @@ def _script(cluster: Cluster, node: Node, asked: str, inputs: tuple[str, ...]) -
         + heredoc('cat >"$work/kubeadm.yaml"', text)
         + (f'documents="$(<"$work/kubeadm.yaml")"\n{_once(cluster, text)}{filled}' if filled else "")
         + ('printf \'%s\\n\' "$documents" >"$work/kubeadm.yaml"\n' if filled else "")
-        # kubeadm copies proxies from its environment into what it makes.
-        + "".join(f"export {name}={quote(text)}\n" for name, text in cluster.proxy.environment.items())
+        + exported(cluster)
         + f'kubeadm {asked} --config "$work/kubeadm.yaml"\n)\n'
     )
 

@@ -44,7 +44,6 @@ def manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
 
 def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
     certs, ip = f"{cluster.paths.pki}/etcd", f"[{node.address}]" if ":" in node.address else node.address
-    loopback = "[::1]" if ":" in node.address else "127.0.0.1"
     defaults = {
         "advertise-client-urls": f"https://{ip}:2379",
         "cert-file": f"{certs}/server.crt",
@@ -54,8 +53,8 @@ def _manifest(cluster: Cluster, node: Node, initial_cluster: str) -> Document:
         "initial-advertise-peer-urls": peer_url(node),
         "initial-cluster": initial_cluster,
         "key-file": f"{certs}/server.key",
-        "listen-client-urls": f"https://{loopback}:2379,https://{ip}:2379",
-        "listen-metrics-urls": f"http://{loopback}:2381",
+        "listen-client-urls": f"https://{node.loopback}:2379,https://{ip}:2379",
+        "listen-metrics-urls": f"http://{node.loopback}:2381",
         "listen-peer-urls": f"https://{ip}:2380",
         "name": node.name,
         "peer-cert-file": f"{certs}/peer.crt",

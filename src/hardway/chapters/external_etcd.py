@@ -25,12 +25,11 @@ def flags(cluster: Cluster, node: Node) -> dict[str, str]:
     """Those of kube-apiserver, also where etcd is the member on its own machine."""
     etcd, pki = cluster.etcd, cluster.paths.pki
     if isinstance(etcd, EtcdLocal):
-        loopback = "[::1]" if ":" in node.address else "127.0.0.1"
         return {
             "etcd-cafile": f"{pki}/etcd/ca.crt",
             "etcd-certfile": f"{pki}/apiserver-etcd-client.crt",
             "etcd-keyfile": f"{pki}/apiserver-etcd-client.key",
-            "etcd-servers": argument(etcd.extra_args, "advertise-client-urls", f"https://{loopback}:2379"),
+            "etcd-servers": argument(etcd.extra_args, "advertise-client-urls", f"https://{node.loopback}:2379"),
         }
     found = {"etcd-servers": ",".join(etcd.endpoints)}
     if etcd.ca_file:

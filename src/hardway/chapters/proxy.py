@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hardway.model import Cluster
 from hardway.steps import File, Step
+from hardway.steps.shell import quote
 
 PROXY_ENV = "/etc/default/hardway-proxy"
 
@@ -12,6 +13,11 @@ def environment(cluster: Cluster) -> str:
     """Empty where there is no proxy. Both spellings: Go reads either, apt and curl want the small one."""
     values = cluster.proxy.environment
     return "".join(f'{name}="{value}"\n{name.lower()}="{value}"\n' for name, value in values.items())
+
+
+def exported(cluster: Cluster) -> str:
+    """bash for somebody who runs kubeadm, which copies proxies from its environment into what it makes."""
+    return "".join(f"export {name}={quote(text)}\n" for name, text in cluster.proxy.environment.items())
 
 
 def env_file(cluster: Cluster) -> str:

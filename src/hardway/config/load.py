@@ -1,7 +1,7 @@
 """Read everything, collect every problem, derive, and return a Cluster; or raise all problems at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hardway import versions
@@ -84,17 +84,7 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
     problems += _read(documents, sources)
     # What goes together can only be asked where both documents could be read.
     if all(kind in sources.parsed for kind in REQUIRED):
-        for check in (
-            machines.problems,
-            balancers.problems,
-            networks.problems,
-            supply.problems,
-            rules.problems,
-            conflicts.problems,
-            patches.given,
-            external_etcd.problems,
-            durations,
-        ):
+        for check in (machines.problems, *TOGETHER):
             problems += check(sources)
         problems += attachments.read(sources, folder)
         problems += patches.read(sources, folder)
@@ -178,3 +168,16 @@ def durations(sources: Sources) -> Iterator[Problem]:
         yield sources.documents["Inventory"].problem(
             ("tokenTtl",), f"`{sources.inventory.token_ttl}` is not a duration", "for example 2h0m0s"
         )
+
+
+TOGETHER: tuple[Callable[[Sources], Iterator[Problem]], ...] = (
+    balancers.problems,
+    networks.problems,
+    supply.problems,
+    rules.problems,
+    conflicts.problems,
+    patches.given,
+    external_etcd.problems,
+    durations,
+)
+"""What is asked of all documents at once, in this order; names of machines are asked for themselves."""

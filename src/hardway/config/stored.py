@@ -13,18 +13,16 @@ from hardway.config import (
     api_versions,
     attachments,
     balancers,
-    conflicts,
     external_etcd,
     machines,
     networks,
     patches,
     rules,
-    supply,
 )
 from hardway.config import kubeadm as api
 from hardway.config.derive import derive
 from hardway.config.document import SourceDocument, parse
-from hardway.config.load import COMPONENTS, KINDS, MIRRORS, REQUIRED, durations, kubernetes_version, version_problem
+from hardway.config.load import COMPONENTS, KINDS, MIRRORS, REQUIRED, TOGETHER, kubernetes_version, version_problem
 from hardway.config.mirror import unknown, validate
 from hardway.config.problems import InvalidConfiguration, Problem
 from hardway.config.sources import Sources
@@ -154,15 +152,5 @@ def _unbuilt(sources: Sources) -> Iterator[Problem]:
     if not sources.cluster.control_plane_endpoint:
         about = sources.documents["ClusterConfiguration"]
         yield about.problem(("controlPlaneEndpoint",), "it is missing: no further master can join")
-    for check in (
-        balancers.problems,
-        networks.problems,
-        supply.problems,
-        rules.problems,
-        conflicts.problems,
-        patches.given,
-        external_etcd.problems,
-        durations,
-        external_etcd.attached,
-    ):
+    for check in (*TOGETHER, external_etcd.attached):
         yield from check(sources)

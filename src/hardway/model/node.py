@@ -114,6 +114,11 @@ class Node:
     facts: Facts = field(default_factory=Facts)
 
     @property
+    def loopback(self) -> str:
+        """The loopback address of the family of its own, as URLs have it."""
+        return "[::1]" if ":" in self.address else "127.0.0.1"
+
+    @property
     def is_control_plane(self) -> bool:
         return Role.CONTROL_PLANE in self.roles
 

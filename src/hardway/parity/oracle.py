@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from hardway.chapters.proxy import exported
 from hardway.model import Cluster, Node
 from hardway.parity import documents
 from hardway.parity.certificates import Surroundings, now
@@ -19,7 +20,6 @@ from hardway.parity.documents import Documents
 from hardway.parity.dry_run import Action, parse
 from hardway.renderers import sandbox
 from hardway.renderers.files import Entry, Kind, Tree, contents, file
-from hardway.steps.shell import quote
 
 CONFIG = "/root/kubeadm.yaml"
 
@@ -128,22 +128,19 @@ class Oracle:
         skipped = ",".join((*NOT_OF_THE_API, *documents.skipped(self.documents)))
         start = {CONFIG: file(documents.for_init(self.documents, node), 0o600), **patch_files(node)}
         upload = "--upload-certs " if self.cluster.joining_control_planes else ""
-        script = f"{self._environment}kubeadm init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}\n"
+        script = f"{exported(self.cluster)}kubeadm init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}\n"
         begun = now()
         done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
         shown = [_annotated(action, node) if _is_unknown(action) else action for action in parse(done.output)]
         return (*NOT_SHOWN, *shown), Made(_dry_files(done.tree, self.cluster.paths.pki), begun, now())
 
-    @property
-    def _environment(self) -> str:
-        """What somebody behind a proxy exports before running kubeadm, which copies it into static pods."""
-        return "".join(f"export {name}={quote(text)}\n" for name, text in self.cluster.proxy.environment.items())
-
     def _machine(self, node: Node) -> sandbox.Machine:
         return sandbox.machine(node, {"kubeadm": self.kubeadm})
 
     def _phases(self, node: Node, text: str, phases: tuple[str, ...], start: Tree | None = None) -> Made:
-        script = self._environment + "".join(f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases)
+        script = exported(self.cluster) + "".join(
+            f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases
+        )
         begun = now()
         done = sandbox.run(self._machine(node), script, {**(start or {}), CONFIG: file(text, 0o600)}, what="kubeadm")
         return Made(done.tree, begun, now())

@@ -66,8 +66,7 @@ def _member_list(cluster: Cluster, master: Node) -> str:
     client = f"{pki}/healthcheck-client"
     identity = ["--cacert", f"{pki}/ca.crt", "--cert", f"{client}.crt", "--key", f"{client}.key"]
     # etcd listens on the loopback address of the family that the master's own has.
-    host = "[::1]" if ":" in master.address else "127.0.0.1"
-    return words(["curl", "-sS", *identity, "-d", "{}", f"https://{host}:2379/v3/cluster/member/list"])
+    return words(["curl", "-sS", *identity, "-d", "{}", f"https://{master.loopback}:2379/v3/cluster/member/list"])
 
 
 def lost(node: Node, error: HardwayError) -> Finding:
