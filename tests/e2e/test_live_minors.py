@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from built import real_kubeadm
-from e2e.harness import Harness, booted, write_cluster
+from e2e.harness import Harness, booted, eventually, write_cluster
 from e2e.workload import assert_reached_by_name
 from hardway.versions import RELEASES
 
@@ -69,3 +69,18 @@ def test_its_kubeadm_knows_every_certificate(made: Harness) -> None:
     known = dict(re.findall(r"^([a-z][-a-z.]*) +[A-Z][a-z]{2} \d+, \d+ \d+:\d+ UTC +(\S+)", table, re.MULTILINE))
     assert set(known) == {item["name"] for item in listed}
     assert set(known.values()) == {"364d", "9y"}
+
+
+def test_a_master_that_kubeadm_has_reset_joins_again_by_hardway(made: Harness) -> None:
+    """kubeadm takes its member out of etcd and its containers away, its Node stays; afterwards all is as before.
+
+    Not with v1.30: its reset leaves the containers running where crictl is missing.
+    """
+    made.put(real_kubeadm(made.lab.spec.kubernetes), "master-3")
+    made.lab.exec("master-3", "kubeadm reset -f 2>&1")
+    assert made.voters() == {"master-1", "master-2"}
+    eventually(lambda: "master-3" not in made.ready_nodes(), 120, "the Node to fall silent")
+
+    made.hardway("node", "add", "master-3", "--yes")
+
+    made.assert_whole()

@@ -8,7 +8,7 @@ and one that got the CA over SSH does not read it. The other masters wait for wh
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.kubectl import apply, kubectl
+from hardway.chapters.kubectl import HAS_JOINED, apply, kubectl, nodes_asked
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
 from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, token_data, token_secret, user_tokens
 from hardway.model import Cluster, Document, Node
@@ -110,28 +110,18 @@ def _cluster_info(cluster: Cluster) -> Command:
     )
 
 
-def _nodes(cluster: Cluster) -> str:
-    """bash that sets $nodes: a line per Node with its name and what it says of itself.
-
-    A node that has fallen silent is `Unknown`: its machine may have been made anew, and then needs a token again.
-    """
-    path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
-    return f'nodes="$({kubectl(cluster, SUPER_ADMIN)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'
-
-
 def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
     names = tuple(f"token/{other.name}" for other in joining)
     table = "".join(f"{other.name} {input_file(name)}\n" for other, name in zip(joining, names, strict=True))
-    has_joined = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
     secret = token_secret(token_data(("authentication", "signing"), (BOOTSTRAPPERS,), ""))
     return Command(
         "bootstrap-token/tokens",
         "create a bootstrap token for each node that has not joined",
-        f"(\n{_nodes(cluster)}\n"
+        f"(\n{nodes_asked(cluster, SUPER_ADMIN)}\n"
         f"{expiration(cluster.token_ttl)}\n"
         "pending=()\n"
         + heredoc(
-            f'while read -r name file; do\n  if {has_joined}; then rm -f "$file"; else pending+=("$file"); fi\ndone',
+            f'while read -r name file; do\n  if {HAS_JOINED}; then rm -f "$file"; else pending+=("$file"); fi\ndone',
             table,
         )
         + 'if [ "${#pending[@]}" -eq 0 ]; then exit 0; fi\n'
@@ -141,9 +131,9 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
         f"done | {apply(cluster, SUPER_ADMIN)}\n)\n",
         Check(
             "all nodes to have joined",
-            f"{_nodes(cluster)} || {{ echo 'the API does not answer'; exit 1; }}\n"
+            f"{nodes_asked(cluster, SUPER_ADMIN)} || {{ echo 'the API does not answer'; exit 1; }}\n"
             f"for name in {' '.join(quote(other.name) for other in joining)}; do\n"
-            f'  {has_joined} || {{ echo "$name has not joined"; exit 1; }}\ndone\n',
+            f'  {HAS_JOINED} || {{ echo "$name has not joined"; exit 1; }}\ndone\n',
         ),
         idempotent=True,
         inputs=names,

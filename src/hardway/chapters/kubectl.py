@@ -28,3 +28,16 @@ def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
         '  [ "$SECONDS" -lt "$deadline" ] || { printf \'%s\\n\' "$said" >&2; exit 1; }\n'
         "  sleep 0.2\ndone\n"
     )
+
+
+HAS_JOINED = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
+"""bash that asks what `nodes_asked` found for node $name.
+
+A node that has fallen silent is `Unknown`: its machine may have been made anew, and then has to join again.
+"""
+
+
+def nodes_asked(cluster: Cluster, user: str = "admin") -> str:
+    """bash that sets $nodes: a line per Node with its name and whether it is Ready; it fails where the API does."""
+    path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+    return f'nodes="$({kubectl(cluster, user)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'

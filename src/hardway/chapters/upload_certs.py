@@ -7,6 +7,7 @@ the Secret owned by a token that lives two hours.
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
+from hardway.chapters.kubectl import HAS_JOINED, nodes_asked
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
 from hardway.chapters.user_tokens import expiration, token_secret
 from hardway.model import Cluster, EtcdExternal, Node
@@ -142,8 +143,9 @@ def _uploaded(cluster: Cluster) -> str:
     names = " ".join(quote(other.name) for other in cluster.joining_control_planes)
     return (
         # A registered master has its CAs: its kubelet starts after they came.
-        f'joined="$({kubectl} get node {names} --ignore-not-found -o name 2>/dev/null | wc -l)"\n'
-        f'[ "$joined" -ne {len(cluster.joining_control_planes)} ] || exit 0\n'
+        f"{nodes_asked(cluster)} || nodes=\npending=\n"
+        f"for name in {names}; do {HAS_JOINED} || pending=yes; done\n"
+        '[ -n "$pending" ] || exit 0\n'
         f"[ -s {key} ] || {{ echo 'not uploaded'; exit 1; }}\n"
         f"stored=\"$({kubectl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' "
         '2>/dev/null)"\n'
