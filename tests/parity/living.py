@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+from minors import EVERY
 
 from hardway.config.load import loads
 from hardway.features import V1BETA3
-from hardway.lab.binaries import ensure_programs
+from hardway.lab.binaries import ensure_kubernetes, ensure_programs
 from hardway.model import Cluster
 from hardway.parity import documents
 from hardway.parity.documents import Documents
@@ -15,8 +18,11 @@ from hardway.parity.stored.report import both
 from hardway.parity.stored.sides import PROGRAMS, Side
 from hardway.versions import DEFAULT, release
 
-LONG = ("v1.33.13", "v1.34.4", "v1.37.2")
-"""Versions whose binaries the lab builds whole, besides the default one."""
+LONG = tuple(version for version in EVERY if version != DEFAULT)
+"""`make test` asks the default one."""
+SERVERS = {"v1.29.6": "v1.29.5"}
+"""Of these versions only kubeadm can be built from Go modules: modules of other programs are refused. To the servers of
+another patch release of the minor."""
 CONTROLLERS = "bootstrapsigner,tokencleaner,csrsigning,csrapproving"
 """Those that a join needs; the others would make objects by themselves, such as pods that nobody runs."""
 
@@ -120,8 +126,20 @@ class Living:
 
 
 def living(version: str = DEFAULT, network: str = "IPv4", etcd: str = "stacked") -> Living:
-    """Made once; binaries are built where the cache has none."""
+    """Made once."""
     return _living(version, network, etcd)
+
+
+def programs(version: str) -> Mapping[str, Path]:
+    """PROGRAMS and kubeadm; they are built where the cache has none."""
+    names, others = {*PROGRAMS, "kubeadm"}, SERVERS.get(version)
+    if not others:
+        return ensure_programs(version, sorted(names), lambda line: None)
+    own = {"kubeadm", "etcd", "etcdctl"}
+    return {
+        **ensure_programs(version, sorted(own), lambda line: None),
+        **ensure_kubernetes(others, sorted(names - own), lambda line: None),
+    }
 
 
 @cache
@@ -134,7 +152,7 @@ def _living(version: str, network: str, etcd: str) -> Living:
     text = head.replace("VERSION", version) + outside + OTHERS + kubelet
     for word, value in NETWORKS[network].items():
         text = text.replace(word, value)
-    found = ensure_programs(version, (*PROGRAMS, "kubeadm"), lambda line: None)
+    found = programs(version)
     cluster, given = loads(text), documents.read(text)
     ours, theirs = both(cluster, given, found)
     return Living(cluster, given, Oracle(found["kubeadm"], given, cluster), ours, theirs)

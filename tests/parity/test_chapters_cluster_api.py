@@ -30,6 +30,7 @@ from hardway.chapters import (
     kubelet_wait_bootstrap,
     mark_control_plane,
     token_cleanup,
+    upload_certs,
     upload_config,
     user_manifests,
     wait_control_plane,
@@ -217,6 +218,16 @@ def test_a_node_that_has_joined_gets_no_token(first: Machine) -> None:
     names = first.kubectl("get", "secret", "-n", "kube-system", "-o", "name").split()
     assert [name for name in names if "bootstrap-token" in name] == ["secret/bootstrap-token-2bcdef"]
     report(first, "worker-1.local-cluster.example.com", "True")
+
+
+def test_cas_wait_for_a_master_that_fell_silent(first: Machine) -> None:
+    """Its machine may have been made anew, and `kubeadm reset` leaves its Node; masters that have joined have them."""
+    steps = [step for step in upload_certs.steps(first.cluster, first.node) if step.id == "upload-certs"]
+    assert first.due(steps) == []
+    report(first, "master-3.local-cluster.example.com", "Unknown")
+    assert first.due(steps) == [("upload-certs", "not uploaded")]
+    report(first, "master-3.local-cluster.example.com", "True")
+    assert first.due(steps) == []
 
 
 def test_tokens_are_deleted_when_they_have_served(first: Machine) -> None:

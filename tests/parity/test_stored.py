@@ -1,7 +1,7 @@
 """What kubeadm's own commands leave in a living cluster and on its nodes, and what ours leave: all of it is the same.
 
 `make test` asks the default version, with IPv6 and with an external etcd as well; `make test-full` two IP families in
-one cluster, and the other versions whose binaries the lab builds whole.
+one cluster, and every other minor.
 """
 
 import re

@@ -14,7 +14,7 @@ from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, to
 from hardway.model import Cluster, Document, Node
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
-from hardway.steps.shell import heredoc, input_file, quote
+from hardway.steps.shell import for_each, heredoc, input_file, quote
 
 QUOTED = '"$file"'
 CSR_ROLES = "system:certificates.k8s.io:certificatesigningrequests"
@@ -132,8 +132,11 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
         Check(
             "all nodes to have joined",
             f"{nodes_asked(cluster, SUPER_ADMIN)} || {{ echo 'the API does not answer'; exit 1; }}\n"
-            f"for name in {' '.join(quote(other.name) for other in joining)}; do\n"
-            f'  {HAS_JOINED} || {{ echo "$name has not joined"; exit 1; }}\ndone\n',
+            + for_each(
+                "name",
+                (quote(other.name) for other in joining),
+                f'{HAS_JOINED} || {{ echo "$name has not joined"; exit 1; }}\n',
+            ),
         ),
         idempotent=True,
         inputs=names,

@@ -12,7 +12,7 @@ from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
 from hardway.chapters.user_tokens import expiration, token_secret
 from hardway.model import Cluster, EtcdExternal, Node
 from hardway.steps import ApiObjects, Check, Command, Step
-from hardway.steps.shell import heredoc, input_file, quote
+from hardway.steps.shell import for_each, heredoc, input_file, quote
 
 LIFE = 2 * 60 * 60
 """Seconds until the Secret goes."""
@@ -140,12 +140,12 @@ def _script(cluster: Cluster) -> str:
 
 def _uploaded(cluster: Cluster) -> str:
     kubectl, key = _kubectl(cluster), input_file("certificate-key")
-    names = " ".join(quote(other.name) for other in cluster.joining_control_planes)
+    names = [quote(other.name) for other in cluster.joining_control_planes]
     return (
         # A registered master has its CAs: its kubelet starts after they came.
         f"{nodes_asked(cluster)} || nodes=\npending=\n"
-        f"for name in {names}; do {HAS_JOINED} || pending=yes; done\n"
-        '[ -n "$pending" ] || exit 0\n'
+        + for_each("name", names, f"{HAS_JOINED} || pending=yes\n")
+        + '[ -n "$pending" ] || exit 0\n'
         f"[ -s {key} ] || {{ echo 'not uploaded'; exit 1; }}\n"
         f"stored=\"$({kubectl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' "
         '2>/dev/null)"\n'

@@ -47,7 +47,9 @@ EOF
 if ! (
 nodes="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null)" || nodes=
 pending=
-for name in master-2.my-first-cluster.example.com master-3.my-first-cluster.example.com; do grep -qxF -e "$name True" -e "$name False" <<<"$nodes" || pending=yes; done
+for name in master-2.my-first-cluster.example.com master-3.my-first-cluster.example.com; do
+  grep -qxF -e "$name True" -e "$name False" <<<"$nodes" || pending=yes
+done
 [ -n "$pending" ] || exit 0
 [ -s /run/hardway/inputs/certificate-key ] || { echo 'not uploaded'; exit 1; }
 stored="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf -n kube-system get secret kubeadm-certs --ignore-not-found -o 'jsonpath={.data.ca\.crt}' 2>/dev/null)"
