@@ -36,6 +36,8 @@ def test_another_kubeadm_is_no_judge() -> None:
     assert "is v1.34.4" in said
     assert f"Kubernetes {DEFAULT}" in said
     assert "is no kubeadm that runs here" in refused("-f", lab, "--kubeadm", lab)
+    assert "is no kubeadm that runs here: exit code 0, and it said ''" in refused("-f", lab, "--kubeadm", "/bin/true")
+    assert "is no kubeadm that runs here: exit code 1, " in refused("-f", lab, "--kubeadm", "/bin/false")
     assert "there is no such file" in refused("-f", lab, "--kubeadm", "nowhere")
 
 

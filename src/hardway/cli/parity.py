@@ -1,6 +1,7 @@
 """hardway parity: our files and objects beside those of the real kubeadm."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,10 @@ from hardway.lab.binaries import ensure_kubernetes
 from hardway.parity import documents
 from hardway.parity.compare import Difference
 from hardway.parity.report import ParityReport, Row, compare_cluster
+from hardway.steps.shell import words
+
+VERSION = re.compile(r"v\d+\.\d+\.\d+\S*")
+"""What `kubeadm version -o short` prints."""
 
 
 def parity(
@@ -72,13 +77,19 @@ def _version(kubeadm: Path) -> str:
     """What a kubeadm says of itself."""
     if not kubeadm.is_file():
         raise UsageError("there is no such file", str(kubeadm))
+    command = (str(kubeadm.resolve()), "version", "-o", "short")
     try:
-        asked = subprocess.run(
-            [kubeadm.resolve(), "version", "-o", "short"], stdin=subprocess.DEVNULL, capture_output=True, check=True
+        asked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise UsageError(f"is no kubeadm that runs here: {error.strerror}", str(kubeadm)) from None
+    said = asked.stdout.decode(errors="replace").strip()
+    if asked.returncode or not VERSION.fullmatch(said):
+        raise UsageError(
+            f"is no kubeadm that runs here: exit code {asked.returncode}, and it said {said!r}",
+            str(kubeadm),
+            hint=f"try: {words(command)}",
         )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UsageError(f"is no kubeadm that runs here: {error}", str(kubeadm)) from None
-    return asked.stdout.decode(errors="replace").strip()
+    return said
 
 
 def _show(report: ParityReport, *, everything: bool) -> None:
