@@ -20,24 +20,31 @@ relaxed = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
-INIT = {
-    "apiVersion": "kubeadm.k8s.io/v1beta3",
-    "kind": "InitConfiguration",
-    "localAPIEndpoint": {"advertiseAddress": "192.0.2.11"},
-    "nodeRegistration": {"name": "master-1", "criSocket": "unix:///run/containerd/containerd.sock"},
-}
-INVENTORY = {
-    "apiVersion": "hardway.dev/v1alpha1",
-    "kind": "Inventory",
-    "baseDomain": "example.com",
-    "nodes": [{"name": "master-1", "address": "192.0.2.11", "roles": ["control-plane"]}],
-}
 PLAIN = {
     "apiVersion": "kubeadm.k8s.io/v1beta3",
     "kind": "ClusterConfiguration",
     "kubernetesVersion": "v1.30.4",
     "controlPlaneEndpoint": "api.example.com:6443",
 }
+
+
+def init_at(address: str) -> dict[str, Any]:
+    """InitConfiguration of the only node."""
+    return {
+        "apiVersion": "kubeadm.k8s.io/v1beta3",
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": address},
+        "nodeRegistration": {"name": "master-1", "criSocket": "unix:///run/containerd/containerd.sock"},
+    }
+
+
+INIT = init_at("192.0.2.11")
+
+
+def address_for(cluster: dict[str, Any]) -> str:
+    """The node's, of the family that its services begin with."""
+    services = (cluster.get("networking") or {}).get("serviceSubnet") or ""
+    return "2001:db8::11" if services.startswith("fd") else "192.0.2.11"
 
 
 def text_of(documents: list[dict[str, Any]]) -> str:
@@ -67,15 +74,24 @@ def stored(folder: Path, documents: list[dict[str, Any]], name: str, key: str, *
 
 def model(documents: list[dict[str, Any]]) -> Any:
     """Our cluster of the same documents."""
-    return loads(text_of([*documents, INVENTORY]))
+    init = documents[0]
+    node = {"name": "master-1", "address": init["localAPIEndpoint"]["advertiseAddress"], "roles": ["control-plane"]}
+    inventory = {
+        "apiVersion": "hardway.dev/v1alpha1",
+        "kind": "Inventory",
+        "baseDomain": "example.com",
+        "nodes": [node],
+    }
+    return loads(text_of([*documents, inventory]))
 
 
 @relaxed
 @given(cluster=CLUSTER)
 def test_cluster_configuration(tmp_path: Path, cluster: dict[str, Any]) -> None:
     """ClusterConfiguration: defaults, order of endpoints and ports, lower-case names, what is left out."""
-    ours = model([INIT, cluster]).cluster_configuration
-    expected = stored(tmp_path, [INIT, cluster], "kubeadm-config", "ClusterConfiguration", "upload-config", "kubeadm")
+    init = init_at(address_for(cluster))
+    ours = model([init, cluster]).cluster_configuration
+    expected = stored(tmp_path, [init, cluster], "kubeadm-config", "ClusterConfiguration", "upload-config", "kubeadm")
 
     assert expected == thaw(ours)
 
