@@ -56,6 +56,7 @@ WRITTEN = [
     Trial("etcd", {"unknown.yaml": "a: [b\n", "etcd.yml": "a: [b\n", "README": ""}),
     Trial("etcd", {"b/etcd.yaml": "metadata: {labels: {a: '2'}}", "b.etcd.yaml": "", "etcd.yaml": "metadata: {labels: {a: '1'}}"}),
     Trial("etcd", {"etcd10.yaml": "metadata: {labels: {a: '10'}}", "etcd9.yaml": "metadata: {labels: {a: '9'}}"}),
+    Trial("kubeletconfiguration", {"kubeletconfiguration+merge.yaml": "$setElementOrder/clusterDNS: [10.96.0.10]\n"}),
     Trial("etcd", {"etcd/etcd.yaml": "metadata: {labels: {a: '1'}}", "etcd.yaml": "metadata: {labels: {a: '2'}}"}),
 ]  # fmt: skip
 """How files are named, ordered, split and read."""
