@@ -1,7 +1,8 @@
 """The article's own cluster, with its names, flags, ports and audit policy, comes up to what the article shows.
 
 The lab's machines need ordinary configuration of their own: addresses, the way in, the mirror, what containerd may not
-do here, and a resolver that is not systemd's. Nothing else of the example is changed.
+do here, a resolver that is not systemd's, and kubelets that do not evict pods because the host's disk is rather full.
+Nothing else of the example is changed.
 """
 
 import json
@@ -64,7 +65,8 @@ def on_the_lab(folder: Path) -> Path:
     shutil.copytree(ROOT / "examples/my-first-cluster", folder, dirs_exist_ok=True)
     file = folder / "cluster.yaml"
     init, cluster, inventory = yaml.safe_load_all(file.read_text())
-    lab: dict[str, Any] = list(yaml.safe_load_all(EXAMPLE.read_text()))[-1]
+    of_the_lab: dict[str, dict[str, Any]] = {each["kind"]: each for each in yaml.safe_load_all(EXAMPLE.read_text())}
+    lab = of_the_lab["Inventory"]
     addresses = {node["name"]: node["address"].replace("10.30.0", NETWORK) for node in lab["nodes"]}
     for node in inventory["nodes"]:
         node["address"] = addresses[node["name"]]
@@ -75,7 +77,9 @@ def on_the_lab(folder: Path) -> Path:
     join = {"apiVersion": init["apiVersion"], "kind": "JoinConfiguration", "nodeRegistration": crictl}
     file.write_text(yaml.safe_dump_all([init, join, cluster, inventory], sort_keys=False))
     kubelet = folder / "config-custom.yaml"
-    kubelet.write_text(kubelet.read_text().replace("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"))
+    settings = yaml.safe_load(kubelet.read_text()) | {"resolvConf": "/etc/resolv.conf"}
+    settings["evictionHard"] = of_the_lab["KubeletConfiguration"]["evictionHard"]
+    kubelet.write_text(yaml.safe_dump(settings, sort_keys=False))
     return file
 
 
