@@ -75,10 +75,12 @@ def on_the_lab(folder: Path) -> Path:
     crictl = {"ignorePreflightErrors": ["FileExisting-crictl"]}
     init["nodeRegistration"]["ignorePreflightErrors"] += crictl["ignorePreflightErrors"]
     join = {"apiVersion": init["apiVersion"], "kind": "JoinConfiguration", "nodeRegistration": crictl}
-    file.write_text(yaml.safe_dump_all([init, join, cluster, inventory], sort_keys=False))
+    own = of_the_lab["KubeletConfiguration"]
+    # The first master's kubelet has the article's file, the others have kubeadm's defaults.
+    others = {name: own[name] for name in ("apiVersion", "kind", "evictionHard")}
+    file.write_text(yaml.safe_dump_all([init, join, cluster, others, inventory], sort_keys=False))
     kubelet = folder / "config-custom.yaml"
-    settings = yaml.safe_load(kubelet.read_text()) | {"resolvConf": "/etc/resolv.conf"}
-    settings["evictionHard"] = of_the_lab["KubeletConfiguration"]["evictionHard"]
+    settings = yaml.safe_load(kubelet.read_text()) | {"resolvConf": "/etc/resolv.conf"} | others
     kubelet.write_text(yaml.safe_dump(settings, sort_keys=False))
     return file
 
