@@ -9,7 +9,10 @@ from pathlib import Path
 
 import broad
 import pytest
+from configurations import Configuration
 from minors import EVERY
+
+from hardway.errors import StepFailed
 
 pytestmark = pytest.mark.parity
 
@@ -95,6 +98,25 @@ def test_a_difference_is_told_and_asked_again(run: Runner) -> None:
     assert "\n0 seeds differ\n" in mended.said
     assert set(first.asked) >= {0, 1, 2, 3, 4, 5}
     assert [one.asked for one in (again, mended, after)] == [[DIFFERS], [DIFFERS], []]
+
+
+def test_what_differs_only_once_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that did not keep up ends no run."""
+    asked: list[Configuration] = []
+
+    def once(given: Configuration, version: str, *, fresh: bool) -> None:
+        asked.append(given)
+        if len(asked) == 1:
+            raise StepFailed("a script did not end within 300 s", "kubeadm init")
+
+    monkeypatch.setattr(broad, "beside_kubeadm", once)
+    counted, told = broad.piece(3)
+
+    assert counted == Counter()
+    assert told.startswith(
+        f"seed 3, kubeadm {broad.version_of(3)}: not the same when asked again: one side does not get"
+    )
+    assert "did not end within 300 s" in told
 
 
 def test_who_is_killed_leaves_notes_that_can_be_read(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
