@@ -17,6 +17,7 @@ from hardway.model import Cluster
 from hardway.steps import Check, Command, lower
 from hardway.steps.shell import input_file
 from hardway.workflows.apply import APPLY
+from hardway.workflows.inputs import questions
 from hardway.workflows.stage import Stage, first_control_plane
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +38,13 @@ def test_every_script_of_the_example_is_bash(cluster: Cluster) -> None:
     """Probe and apply of each whole node parse; no step's text can break out of its own."""
     for node, mine in by_node(cluster):
         primitives = [item.primitive for item in mine]
-        part = Part(0, tuple(Action(number, primitive) for number, primitive in enumerate(primitives)), ("ca-pin",))
+        part = Part(
+            0,
+            tuple(Action(number, primitive) for number, primitive in enumerate(primitives)),
+            questions(cluster, ("ca-pin",)),
+        )
         for text in (
-            probe.script("nonce", primitives, ("certificate-key", "ca-pin")),
+            probe.script("nonce", primitives, questions(cluster, ("certificate-key", "ca-pin"))),
             perform.script("nonce", "somebody", [part], {f"token/{node}": "value"}),
         ):
             done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)
@@ -51,14 +56,14 @@ def test_the_workflow_waits_for_nothing_that_waits_for_it(cluster: Cluster) -> N
     assert len(ordered(units(cluster, APPLY, cluster.nodes))) == sum(len(stage.on(cluster)) for stage in APPLY)
 
 
-def test_the_frame_is_clean() -> None:
+def test_the_frame_is_clean(cluster: Cluster) -> None:
     """shellcheck has nothing to say of our own shell text, without any step in it."""
-    part = Part(0, (), ("ca-pin",))
+    part = Part(0, (), questions(cluster, ("ca-pin",)))
     command = Command("a", "a", "true\n", Check("a", "false\n"))
 
     for text in (
         perform.script("nonce", "somebody", [part], {"certificate-key": "x"}),
-        probe.script("nonce", lower(command), ("ca-pin", "certificate-key")),
+        probe.script("nonce", lower(command), questions(cluster, ("ca-pin", "certificate-key"))),
         frame("nonce", ""),
     ):
         done = subprocess.run(

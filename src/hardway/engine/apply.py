@@ -20,7 +20,7 @@ from hardway.engine.schedule import Key, Unit
 from hardway.errors import HardwayError, StepFailed, Unreachable
 from hardway.model import Node
 from hardway.steps import Run, Write
-from hardway.workflows.inputs import find
+from hardway.workflows.inputs import questions
 from hardway.workflows.stage import Stage
 
 
@@ -170,7 +170,7 @@ def _parts(run: _Run, batch: Sequence[Unit]) -> tuple[dict[int, Change], list[Pa
                 continue
             actions.append(Action(len(sent), primitive, _sure(change), _owes(primitive, later)))
             sent[len(sent)] = change
-        parts.append(Part(number, tuple(actions), unit.makes if actions else ()))
+        parts.append(Part(number, tuple(actions), questions(run.session.cluster, unit.makes if actions else ())))
     return sent, parts
 
 
@@ -196,9 +196,13 @@ async def _values(run: _Run, batch: Sequence[Unit]) -> dict[str, str]:
         await read_inputs(run.session, missing)
     for name in names:
         if name not in run.session.inputs:
-            first = run.session.cluster.first_control_plane.name
+            cluster = run.session.cluster
+            command = questions(cluster, [name])[name].strip()
             raise StepFailed(
-                f"`{name}` cannot be read", first, command=find(name).read.strip(), hint="its stage comes first"
+                f"`{name}` cannot be read",
+                cluster.first_control_plane.name,
+                command=command,
+                hint="its stage comes first",
             )
     return {name: run.session.inputs[name] for name in names}
 

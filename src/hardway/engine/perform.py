@@ -2,13 +2,12 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardway.engine.probe import debt
 from hardway.engine.script import RUN, STEP_FAILED, frame
 from hardway.steps import Await, Primitive, Run, Write
 from hardway.steps.shell import INPUTS, input_file, octal, quote
-from hardway.workflows.inputs import find
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Part:
 
     number: int
     actions: tuple[Action, ...]
-    makes: tuple[str, ...] = ()
-    """Run inputs that can be read afterwards; their values are sent back at once."""
+    makes: Mapping[str, str] = field(default_factory=dict)
+    """Run inputs that can be read afterwards, to bash that prints the value; the values are sent back at once."""
 
 
 _FUNCTIONS = f"""\
@@ -86,7 +85,7 @@ def script(nonce: str, holder: str, parts: Sequence[Part], inputs: Mapping[str, 
     for part in parts:
         for action in part.actions:
             body += _action(action)
-        body += [f"tell {quote(name)} {quote(find(name).read)}\n" for name in part.makes]
+        body += [f"tell {quote(name)} {quote(question)}\n" for name, question in part.makes.items()]
         body.append(f"mark stage {part.number}\n")
     return frame(nonce, "".join(body), lock="-x", holder=holder)
 

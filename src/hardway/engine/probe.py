@@ -6,8 +6,7 @@ from hashlib import sha256 as digest
 
 from hardway.engine.script import RUN, Line, decode, frame, sha256
 from hardway.steps import Await, Check, Primitive, Run, Write
-from hardway.steps.shell import input_file, quote
-from hardway.workflows.inputs import find
+from hardway.steps.shell import quote
 
 LARGEST_DIFF = 1 << 20
 """Bytes; the old content of a larger file does not travel."""
@@ -56,9 +55,11 @@ def debt(run: Run) -> str:
     return f"{RUN}/owed/{digest(f'{run.step} {run.title}'.encode()).hexdigest()[:16]}"
 
 
-def script(nonce: str, primitives: Sequence[Primitive], inputs: Iterable[str] = (), width: int = 4) -> str:
-    """The probe of these primitives; `width` checks are asked side by side. `inputs` are asked for by name."""
-    body = [*_files(primitives), *_checks(primitives, width), *_inputs(inputs)]
+def script(
+    nonce: str, primitives: Sequence[Primitive], inputs: Mapping[str, str] | None = None, width: int = 4
+) -> str:
+    """The probe of these primitives; `width` checks are asked side by side. `inputs`: names to bash that prints the value."""
+    body = [*_files(primitives), *_checks(primitives, width), *_inputs(inputs or {})]
     return frame(nonce, "".join(body), lock="-s")
 
 
@@ -68,7 +69,7 @@ def ask_script(nonce: str, checks: Sequence[Check], width: int = 4) -> str:
     return frame(nonce, "".join(_checks(waits, width)))
 
 
-def read_script(nonce: str, inputs: Iterable[str]) -> str:
+def read_script(nonce: str, inputs: Mapping[str, str]) -> str:
     """Only the run inputs, as far as they are there."""
     return frame(nonce, "".join(_inputs(inputs)))
 
@@ -130,13 +131,8 @@ def _checks(primitives: Sequence[Primitive], width: int) -> Iterable[str]:
         yield "wait\n"
 
 
-def _inputs(names: Iterable[str]) -> Iterable[str]:
-    for name in names:
-        file = input_file(name)
-        if find(name).mint:
-            yield f'[ ! -s {quote(file)} ] || mark input {quote(name)} "$(<{quote(file)})"\n'
-        else:
-            yield f"tell {quote(name)} {quote(find(name).read)}\n"
+def _inputs(inputs: Mapping[str, str]) -> Iterable[str]:
+    return (f"tell {quote(name)} {quote(question)}\n" for name, question in inputs.items())
 
 
 def answers(primitives: Sequence[Primitive], lines: Iterable[Line]) -> Answers:

@@ -19,7 +19,7 @@ from hardway.errors import HardwayError, Locked, Refused, StepFailed, Unreachabl
 from hardway.model import Cluster, Facts, Node
 from hardway.model.machine import Machine
 from hardway.steps import Primitive, Run
-from hardway.workflows.inputs import find, given
+from hardway.workflows.inputs import find, given, questions
 from hardway.workflows.stage import Stage
 
 T = TypeVar("T")
@@ -170,7 +170,7 @@ async def ask(
 
     async def once() -> probe.Answers:
         nonce = secrets.token_hex(8)
-        text = probe.script(nonce, primitives, inputs, max(4, 2 * node.facts.cpus))
+        text = probe.script(nonce, primitives, questions(session.cluster, inputs), max(4, 2 * node.facts.cpus))
         return probe.answers(primitives, await converse(session, node.name, nonce, text))
 
     try:
@@ -231,7 +231,7 @@ async def read_inputs(session: Session, names: Sequence[str]) -> None:
     """Look on the first control-plane node for run inputs; what is not there stays unknown."""
     nonce = secrets.token_hex(8)
     node = session.cluster.first_control_plane.name
-    for line in await converse(session, node, nonce, probe.read_script(nonce, names)):
+    for line in await converse(session, node, nonce, probe.read_script(nonce, questions(session.cluster, names))):
         if line.kind == "input":
             name, value = line.split(1)
             session.inputs[name] = value.strip()

@@ -7,12 +7,12 @@ from hardway.chapters.upload_certs import upload
 from hardway.model import Cluster
 from hardway.steps import Run, lower_all
 from hardway.steps.shell import INPUTS, heredoc, input_file, quote
-from hardway.workflows.inputs import find
+from hardway.workflows.inputs import questions
 
 
 def pin(cluster: Cluster) -> str:
     """bash that prints the pin of the cluster's CA."""
-    return find("ca-pin").read
+    return questions(cluster, ["ca-pin"])["ca-pin"]
 
 
 def upload_certificates(cluster: Cluster, key: str) -> str:

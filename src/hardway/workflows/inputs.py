@@ -5,10 +5,11 @@ A minted value that already lies on the first control-plane node is used again, 
 continues with the token that it has announced. What the user's documents say is known from the start (`given`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hardway.model import Cluster
+from hardway.steps.shell import input_file, quote
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class RunInput:
     mint: str = ""
     """`token` (kubeadm's bootstrap token) or `certificate-key` (32 random bytes as hex); empty: it is read."""
     read: str = ""
-    """bash for the first control-plane node that prints the value in one line; for inputs that a stage `makes`."""
+    """For inputs that a stage `makes`: bash that prints the value in one line. `{pki}` stands for certificatesDir."""
     optional: bool = False
     """Whoever reads it can do without: a person who types the guide need not carry it from node to node."""
 
@@ -36,12 +37,12 @@ RUN_INPUTS: tuple[RunInput, ...] = (
         secret=False,
         # kubeadm's pin: SHA-256 over the DER SubjectPublicKeyInfo of the CA.
         read=(
-            "openssl x509 -noout -pubkey -in /etc/kubernetes/pki/ca.crt"
+            "openssl x509 -noout -pubkey -in {pki}/ca.crt"
             " | openssl pkey -pubin -outform DER | sha256sum | sed 's/^/sha256:/; s/ .*//'\n"
         ),
     ),
     # Over SSH the CA can come from the first master itself; without it a node learns it from cluster-info.
-    RunInput("ca", secret=False, read="base64 -w0 /etc/kubernetes/pki/ca.crt\n", optional=True),
+    RunInput("ca", secret=False, read="base64 -w0 {pki}/ca.crt\n", optional=True),
 )
 
 
@@ -52,6 +53,12 @@ def find(name: str) -> RunInput:
         if kind.name == name or (placeholder and name.startswith(prefix)):
             return kind
     raise KeyError(name)
+
+
+def questions(cluster: Cluster, concrete: Iterable[str]) -> Mapping[str, str]:
+    """Concrete inputs to bash for the first control-plane node that prints the value; what was minted lies in its file."""
+    pki = quote(cluster.paths.pki)
+    return {name: find(name).read.replace("{pki}", pki) or f"cat {quote(input_file(name))}\n" for name in concrete}
 
 
 def names(kind: RunInput, cluster: Cluster) -> tuple[str, ...]:
