@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -269,6 +270,23 @@ def test_the_kubelet_restarts_for_every_file_that_it_reads() -> None:
 
     assert set(watched["worker-1"]) - set(watched["master-1"]) == {kubelet_join.bootstrap_kubeconfig(cluster)}
     assert {"/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"} < set(watched["master-1"])
+
+
+@pytest.mark.parametrize("name", ["a$(id -u)`id -un`", r"team$x \\ '$ca'", "token: $token", "plain"])
+def test_a_name_of_a_cluster_is_no_bash(tmp_path: Path, name: str) -> None:
+    """A joining node writes it into its kubeconfig as root; kubeadm takes any."""
+    cluster = replace(lab_cluster(), name=name)
+    (step,) = kubelet_join.bootstrap(cluster, cluster.nodes[-1])
+    assert isinstance(step, Command)
+    begin = step.script.index('cat >"$work/kubeconfig"')
+    text = step.script[begin : step.script.index("EOF\n", step.script.index("users:", begin)) + 4]
+    values = {"work": str(tmp_path), "ca": "Q0E=", "token": "012345.0123456789012345"}
+    subprocess.run(["bash", "-euc", text], env=values, check=True)
+
+    written = yaml.safe_load((tmp_path / "kubeconfig").read_text())
+    assert written["clusters"][0]["name"] == written["contexts"][0]["context"]["cluster"] == name
+    assert written["clusters"][0]["cluster"]["certificate-authority-data"] == values["ca"]
+    assert written["users"][0]["user"] == {"token": values["token"]}
 
 
 def test_the_first_objects_are_made_by_the_super_admin() -> None:

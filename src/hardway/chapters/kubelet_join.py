@@ -11,7 +11,7 @@ from hardway.errors import REFUSED
 from hardway.model import Cluster, Endpoint, Node
 from hardway.steps import Check, Command, Step
 from hardway.steps.goyaml import dump_go
-from hardway.steps.shell import input_file, quote
+from hardway.steps.shell import input_file, literal, quote
 
 TOKEN_USER = "tls-bootstrap-token-user"
 API_LIMIT = 60
@@ -45,8 +45,11 @@ def bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
     )
 
 
+CA, TOKEN = literal("certificate-authority-data: $ca"), literal("token: $token")
+
+
 def _kubeconfig(cluster: Cluster, node: Node) -> str:
-    """kubeadm's text, with $ca and $token in place of what exists only at run time."""
+    """kubeadm's text for a here-document without quotes: $ca and $token stand for what exists only at run time."""
     features, context = cluster.release.features, f"{TOKEN_USER}@kubernetes"
     local = features.kubelet_local_mode and node.is_control_plane
     server = Endpoint(node.address, node.bind_port).url if local else cluster.endpoint.url
@@ -66,8 +69,11 @@ def _kubeconfig(cluster: Cluster, node: Node) -> str:
             "users": [{"name": TOKEN_USER, "user": {"token": "$token"}}],
         }
     )
+    # What users name as they like is no bash. The CA stands before all names, the token after them.
+    before, _, after = literal(text).partition(CA)
+    names, _, rest = after.rpartition(TOKEN)
     # A token of digits alone would be read as a number.
-    return text.replace("token: $token", 'token: "$token"')
+    return f'{before}certificate-authority-data: $ca{names}token: "$token"{rest}'
 
 
 def _refuse_a_taken_name(cluster: Cluster, node: Node) -> str:
