@@ -51,12 +51,24 @@ SCHEDULER_FLAGS = {
     "secure-port": st.just("11259"),
     "v": TEXT,
 }
+METRICS_URLS = (
+    *("http://0.0.0.0:2381", "http://127.0.0.1:2381,http://10.30.0.11:2381", "https://LOCALHOST", "127.0.0.1:2399"),
+    # Of these kubeadm takes what it understands.
+    *(
+        "http://0.0.0.0:99999",
+        "http://127.0.0.1:x",
+        "http://[::1:2381",
+        "http://[::1]x",
+        "http://:2399",
+        "http://a:b@c:2399",
+    ),
+)
 ETCD_FLAGS = {
     "advertise-client-urls": st.just("https://etcd.example.com:2379"),
     "auto-compaction-retention": st.just("8h"),
     "election-timeout": st.sampled_from(["1000", "5000"]),
     "listen-client-urls": st.just("https://0.0.0.0:2379"),
-    "listen-metrics-urls": st.sampled_from(["http://0.0.0.0:2381", "http://127.0.0.1:2381,http://10.30.0.11:2381"]),
+    "listen-metrics-urls": st.sampled_from(METRICS_URLS),
     "quota-backend-bytes": st.just("8589934592"),
     "snapshot-count": st.just("10000"),
     "log-level": TEXT,

@@ -7,6 +7,7 @@ import pytest
 from broad import beside_kubeadm, told
 from configurations import Configuration
 from minors import kubeadm
+from settings_of_users import METRICS_URLS
 
 from hardway.config.load import loads
 from hardway.features import V1BETA4
@@ -50,6 +51,14 @@ def differences(given: Configuration) -> str:
     report = beside_kubeadm(given, VERSION)
     assert report is not None
     return told(report)
+
+
+@pytest.mark.parametrize("url", METRICS_URLS)
+def test_where_etcd_is_asked_for_its_health(url: str) -> None:
+    """The probes follow the first listen-metrics-urls as far as kubeadm understands it."""
+    etcd = {"local": {"extraArgs": [{"name": "listen-metrics-urls", "value": url}]}}
+
+    assert differences(configuration(etcd=etcd)) == ""
 
 
 @pytest.mark.parametrize("place", ["apiServer", "controllerManager", "scheduler", "etcd"])

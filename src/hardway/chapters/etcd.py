@@ -5,7 +5,6 @@ Source: kubeadm v1.30.4 `app/phases/etcd/local.go`.
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
@@ -18,6 +17,7 @@ from hardway.chapters.static_pods import (
     pod,
     startup_failures,
 )
+from hardway.gotypes.urls import Place, place
 from hardway.model import Cluster, Document, Node, argument
 from hardway.patches.apply import patched
 from hardway.steps import Check, Command, Directory, Step
@@ -197,11 +197,10 @@ def _probe(cluster: Cluster, node: Node) -> Probe:
     loopback = "::1" if ":" in node.address else "127.0.0.1"
     named = cluster.release.features.named_probe_ports
     first = argument(cluster.stacked_etcd.extra_args, "listen-metrics-urls").split(",")[0]
-    if not first:
-        return Probe(loopback, 2381, "HTTP", named)
-    url = urlsplit(first)
+    # What is no URL does not stop kubeadm; etcd then says what is wrong with it.
+    url = place(first) or Place("", "", None)
     scheme = "HTTPS" if url.scheme == "https" else "HTTP"
-    return Probe(url.hostname or loopback, url.port or 2381, scheme, named)
+    return Probe(url.host or loopback, url.port or 2381, scheme, named)
 
 
 ETCD = Chapter("etcd", "Static pod of etcd", (21,), "etcd local", steps=steps, checks=checks)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
 
+from hardway.gotypes.urls import place
 from hardway.model.args import argument
 from hardway.model.cluster import Cluster
 from hardway.model.node import Node, Role
@@ -128,11 +128,11 @@ def _kubernetes(cluster: Cluster) -> Iterator[Port]:
         yield Port(healthz, "kubelet", "health", is_local=local, outside=_scrapers(local))
     if not cluster.skips("addon/kube-proxy"):
         for field, fallback, purpose, outside in (
-            ("healthzBindAddress", f"0.0.0.0:{PROXY_HEALTHZ}", "health", "load balancers of Services"),
-            ("metricsBindAddress", f"127.0.0.1:{PROXY_METRICS}", "metrics", "who collects metrics"),
+            ("healthzBindAddress", ("0.0.0.0", PROXY_HEALTHZ), "health", "load balancers of Services"),
+            ("metricsBindAddress", ("127.0.0.1", PROXY_METRICS), "metrics", "who collects metrics"),
         ):
-            given = f"tcp://{proxy.get(field) or fallback}"
-            for number, local in _listeners([given], urlsplit(f"tcp://{fallback}").port or 0):
+            given = f"tcp://{proxy.get(field) or f'{fallback[0]}:{fallback[1]}'}"
+            for number, local in _listeners([given], fallback[1]):
                 yield Port(number, "kube-proxy", purpose, is_local=local, outside="" if local else outside)
     first, _, last = argument(cluster.api_server.extra_args, "service-node-port-range", NODE_PORTS).partition("-")
     if first.isdigit() and last.isdigit():
@@ -140,12 +140,11 @@ def _kubernetes(cluster: Cluster) -> Iterator[Port]:
 
 
 def _listeners(urls: Iterable[str], fallback: int) -> Iterator[tuple[int, bool]]:
-    """Port numbers of URLs, and whether all of a port's addresses are loopback."""
+    """Port numbers of URLs, and whether all of a port's addresses are loopback; what is no URL has none."""
     found: dict[int, bool] = {}
-    for url in urls:
-        parts = urlsplit(url.strip())
-        number = parts.port or fallback
-        found[number] = found.get(number, True) and _is_loopback(parts.hostname or "")
+    for url in filter(None, (place(each.strip()) for each in urls)):
+        number = url.port or fallback
+        found[number] = found.get(number, True) and _is_loopback(url.host)
     yield from found.items()
 
 
