@@ -63,8 +63,16 @@ def leaves(members: Sequence[Member], peer_url: str) -> Verdict:
 def comes(members: Sequence[Member], peer_url: str) -> Verdict:
     """May a member with this peer URL come? It comes as a learner and votes only once it has caught up."""
     voters = _voters(members)
-    if any(member.peer_url == peer_url for member in voters):
-        return Verdict(f"{_state(len(voters))}; this node votes already")
+    if mine := [member for member in voters if member.peer_url == peer_url]:
+        text = f"{_state(len(voters))}; this node votes already"
+        if mine[0].healthy:
+            return Verdict(text)
+        # As after `kubeadm reset` of a node whose Node object was deleted before: data and keys are gone, the vote is not.
+        return Verdict(
+            text,
+            "its member of etcd does not answer, and nobody can join in its place",
+            "mend the member; or, where the machine was made anew or reset: hardway reset --node removes it, then add",
+        )
     text = f"{_state(len(voters))}; with this member: {_state(len(voters) + 1)}"
     return _judged(text, voters, voters)
 
