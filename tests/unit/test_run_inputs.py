@@ -7,19 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clusters import lab_cluster
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from hardway.config import load
 from hardway.pki import catalog, sign
 from hardway.workflows.inputs import questions
-
-EXAMPLE = Path(__file__).parents[2] / "examples/lab/cluster.yaml"
 
 
 def test_the_ca_is_read_where_certificates_dir_says(tmp_path: Path) -> None:
     """Pin and CA of joining nodes are those of the cluster, in whatever directory it has its PKI."""
-    cluster = load(EXAMPLE)
+    cluster = lab_cluster()
     elsewhere = replace(cluster, paths=replace(cluster.paths, pki=str(tmp_path / "it's here")))
     made = sign.certificates(catalog.authorities(elsewhere), {}, datetime.now(UTC))
     content = made[f"{elsewhere.paths.pki}/ca.crt"]

@@ -194,7 +194,7 @@ def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
 
 def _probe(cluster: Cluster, node: Node) -> Probe:
     """kubeadm asks where the first listen-metrics-urls says (`GetEtcdProbeEndpoint`)."""
-    loopback = "::1" if ":" in node.address else "127.0.0.1"
+    loopback = node.loopback.strip("[]")
     named = cluster.release.features.named_probe_ports
     first = argument(cluster.stacked_etcd.extra_args, "listen-metrics-urls").split(",")[0]
     # What is no URL does not stop kubeadm; etcd then says what is wrong with it.

@@ -8,6 +8,11 @@ from hardway.steps.shell import quote, words
 
 NODE_LIMIT = 60
 """Seconds for a node that has started its kubelet to register."""
+HAS_JOINED = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
+"""bash that asks what `nodes_asked` found for node $name.
+
+A node that has fallen silent is `Unknown`: its machine may have been made anew, and then has to join again.
+"""
 
 
 def kubectl(cluster: Cluster, user: str = "admin") -> str:
@@ -28,13 +33,6 @@ def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
         '  [ "$SECONDS" -lt "$deadline" ] || { printf \'%s\\n\' "$said" >&2; exit 1; }\n'
         "  sleep 0.2\ndone\n"
     )
-
-
-HAS_JOINED = 'grep -qxF -e "$name True" -e "$name False" <<<"$nodes"'
-"""bash that asks what `nodes_asked` found for node $name.
-
-A node that has fallen silent is `Unknown`: its machine may have been made anew, and then has to join again.
-"""
 
 
 def nodes_asked(cluster: Cluster, user: str = "admin") -> str:

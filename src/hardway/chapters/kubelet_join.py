@@ -15,6 +15,8 @@ from hardway.steps.shell import input_file, literal, quote
 
 TOKEN_USER = "tls-bootstrap-token-user"
 API_LIMIT = 60
+CA, TOKEN = literal("certificate-authority-data: $ca"), literal("token: $token")
+"""What stands in a bootstrap kubeconfig for the values that exist only at run time."""
 
 
 def bootstrap_kubeconfig(cluster: Cluster) -> str:
@@ -43,9 +45,6 @@ def bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
         inputs=(token,),
         why="the kubelet asks for its first certificate with it",
     )
-
-
-CA, TOKEN = literal("certificate-authority-data: $ca"), literal("token: $token")
 
 
 def _kubeconfig(cluster: Cluster, node: Node) -> str:

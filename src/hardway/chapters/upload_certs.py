@@ -7,7 +7,7 @@ the Secret owned by a token that lives two hours.
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.kubectl import HAS_JOINED, nodes_asked
+from hardway.chapters.kubectl import HAS_JOINED, kubectl, nodes_asked
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule
 from hardway.chapters.user_tokens import expiration, token_secret
 from hardway.model import Cluster, EtcdExternal, Node
@@ -112,12 +112,12 @@ def upload(cluster: Cluster) -> Iterator[Step]:
     )
 
 
-def _kubectl(cluster: Cluster) -> str:
-    return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/admin.conf')} -n kube-system"
+def _in_kube_system(cluster: Cluster) -> str:
+    return f"{kubectl(cluster)} -n kube-system"
 
 
 def _script(cluster: Cluster) -> str:
-    kubectl = _kubectl(cluster)
+    ctl = _in_kube_system(cluster)
     return (
         "(\numask 077\n"
         'work="$(mktemp -d)"\n'
@@ -128,18 +128,18 @@ def _script(cluster: Cluster) -> str:
         'id="$(random 6)"\n'
         'secret="$(random 16)"\n'
         f"{expiration(LIFE)}\n"
-        f"uid=\"$({kubectl} create -o 'jsonpath={{.metadata.uid}}' -f - <<EOF\n"
+        f"uid=\"$({ctl} create -o 'jsonpath={{.metadata.uid}}' -f - <<EOF\n"
         f'{token_secret({"description": "Proxy for managing TTL for the kubeadm-certs secret"})}EOF\n)"\n'
         + heredoc('cat >"$work/encrypt.py"', f"FILES = {secret_files(cluster)!r}\n{ENCRYPT}")
         + f'python3 "$work/encrypt.py" {input_file("certificate-key")} {quote(cluster.paths.pki)} "$id" "$uid" \\\n'
         '  >"$work/secret.json"\n'
         # Replaced as a whole, as kubeadm does: an older owner must not stay beside the new one.
-        f'{kubectl} create -f "$work/secret.json" 2>/dev/null || {kubectl} replace -f "$work/secret.json"\n)\n'
+        f'{ctl} create -f "$work/secret.json" 2>/dev/null || {ctl} replace -f "$work/secret.json"\n)\n'
     )
 
 
 def _uploaded(cluster: Cluster) -> str:
-    kubectl, key = _kubectl(cluster), input_file("certificate-key")
+    ctl, key = _in_kube_system(cluster), input_file("certificate-key")
     names = [quote(other.name) for other in cluster.joining_control_planes]
     return (
         # A registered master has its CAs: its kubelet starts after they came.
@@ -147,7 +147,7 @@ def _uploaded(cluster: Cluster) -> str:
         + for_each("name", names, f"{HAS_JOINED} || pending=yes\n")
         + '[ -n "$pending" ] || exit 0\n'
         f"[ -s {key} ] || {{ echo 'not uploaded'; exit 1; }}\n"
-        f"stored=\"$({kubectl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' "
+        f"stored=\"$({ctl} get secret kubeadm-certs --ignore-not-found -o 'jsonpath={{.data.ca\\.crt}}' "
         '2>/dev/null)"\n'
         "[ -n \"$stored\" ] || { echo 'not uploaded'; exit 1; }\n"
         f"printf '%s' \"$stored\" | python3 -c {quote(DECRYPTS)} {key} 2>/dev/null ||\n"

@@ -20,7 +20,7 @@ from hardway.engine.schedule import Key, Unit
 from hardway.errors import HardwayError, StepFailed, Unreachable
 from hardway.model import Node
 from hardway.steps import Run, Write
-from hardway.workflows.inputs import questions
+from hardway.workflows.inputs import question, questions
 from hardway.workflows.stage import Stage
 
 
@@ -197,7 +197,7 @@ async def _values(run: _Run, batch: Sequence[Unit]) -> dict[str, str]:
     for name in names:
         if name not in run.session.inputs:
             cluster = run.session.cluster
-            command = questions(cluster, [name])[name].strip()
+            command = question(cluster, name).strip()
             raise StepFailed(
                 f"`{name}` cannot be read",
                 cluster.first_control_plane.name,

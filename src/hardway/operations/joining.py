@@ -7,12 +7,12 @@ from hardway.chapters.upload_certs import upload
 from hardway.model import Cluster
 from hardway.steps import Run, lower_all
 from hardway.steps.shell import INPUTS, heredoc, input_file, quote
-from hardway.workflows.inputs import questions
+from hardway.workflows.inputs import question
 
 
 def pin(cluster: Cluster) -> str:
     """bash that prints the pin of the cluster's CA."""
-    return questions(cluster, ["ca-pin"])["ca-pin"]
+    return question(cluster, "ca-pin")
 
 
 def upload_certificates(cluster: Cluster, key: str) -> str:

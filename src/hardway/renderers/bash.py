@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hardway.model import Cluster, Node
 from hardway.steps import Await, Primitive, Run, Write, lower_all
 from hardway.steps.shell import INPUTS, body, for_each, input_file, octal, quote
-from hardway.workflows.inputs import RUN_INPUTS, RunInput, find, given, names, questions
+from hardway.workflows.inputs import RUN_INPUTS, RunInput, find, given, names, question
 from hardway.workflows.stage import Stage
 
 
@@ -162,7 +162,7 @@ def inputs_script(cluster: Cluster) -> str:
                 lines.append(f"[ -s {target} ] || {_mint(kind)} >{target}")
             else:
                 lines.append(f"if [ ! -s {target} ] && [ -s {quote(cluster.paths.pki + '/ca.crt')} ]; then")
-                lines.append(f"  {questions(cluster, [name])[name].rstrip()} >{target}")
+                lines.append(f"  {question(cluster, name).rstrip()} >{target}")
                 lines.append("fi")
     return "\n".join([*lines, *_asked_for(known)]) + "\n"
 

@@ -55,10 +55,14 @@ def find(name: str) -> RunInput:
     raise KeyError(name)
 
 
+def question(cluster: Cluster, name: str) -> str:
+    """bash for the first control-plane node that prints the value of a concrete input; a minted one lies in its file."""
+    return find(name).read.replace("{pki}", quote(cluster.paths.pki)) or f"cat {quote(input_file(name))}\n"
+
+
 def questions(cluster: Cluster, concrete: Iterable[str]) -> Mapping[str, str]:
-    """Concrete inputs to bash for the first control-plane node that prints the value; what was minted lies in its file."""
-    pki = quote(cluster.paths.pki)
-    return {name: find(name).read.replace("{pki}", pki) or f"cat {quote(input_file(name))}\n" for name in concrete}
+    """Concrete inputs, each to its `question`."""
+    return {name: question(cluster, name) for name in concrete}
 
 
 def names(kind: RunInput, cluster: Cluster) -> tuple[str, ...]:
