@@ -24,7 +24,7 @@ from hardway.renderers import sandbox, tree
 from hardway.renderers.files import Entry, Kind, Tree, file
 from hardway.steps.shell import INPUTS, input_file
 from hardway.workflows.init import INIT
-from hardway.workflows.inputs import find
+from hardway.workflows.inputs import question
 from hardway.workflows.join import FINISH, JOIN, WORKER
 from hardway.workflows.stage import Stage
 
@@ -156,7 +156,7 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
             started = now()
             if node == first:
                 maker.init(master)
-                pin = master.run(find("ca-pin").read, "pin of the CA").decode().strip()
+                pin = master.run(question(cluster, "ca-pin"), "pin of the CA").decode().strip()
             else:
                 maker.join(node, up[node.name], pin)
             files[node.name] = Made(_tree(cluster, up[node.name]), started, now())
