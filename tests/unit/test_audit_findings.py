@@ -14,7 +14,7 @@ from hardway.errors import UsageError
 from hardway.model import BootstrapToken
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import fetch, found, judge, left, members, runtime, source, tokens, wanted
+from hardway.parity.live import fetch, judge, left, members, pems, runtime, source, tokens, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import Finding, Grade, ordered, shown
 from hardway.parity.live.grades import grade
@@ -94,9 +94,9 @@ def test_no_key_leaves_the_node(tmp_path: Path) -> None:
     for part in (secret[100:140], key.decode().splitlines()[3], "hunter2", "0123456789abcdef\n"):
         assert part not in everything
     assert seen.keys[f"{tmp_path}/pki/sa.key"].label == "RSA PRIVATE KEY"
-    assert seen.keys[f"{tmp_path}/pki/sa.key"].public == found.public_hash(public)
+    assert seen.keys[f"{tmp_path}/pki/sa.key"].public == pems.public_hash(public)
     assert "server: https://[fd00::1]:6443\n" in config
-    assert config.count(f"RSA PRIVATE KEY|{found.public_hash(public)}") == 1
+    assert config.count(f"RSA PRIVATE KEY|{pems.public_hash(public)}") == 1
     assert oct(seen.files[f"{tmp_path}/admin.conf"].mode) == oct((tmp_path / "admin.conf").stat().st_mode & 0o777)
 
 

@@ -1,27 +1,22 @@
-"""Certificates, keys and kubeconfigs in words: everything that two issuers can have in common, nothing secret."""
+"""Certificates and keys in words: everything that two issuers can have in common, nothing secret."""
 
-import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import yaml
 from cryptography import x509
 from cryptography.exceptions import InternalError, InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-from hardway.config.scalars import value_of
 from hardway.model import BootstrapToken
-from hardway.parity.values import Fields, flatten, prefixed
+from hardway.parity.extensions import extension_text
+from hardway.parity.values import Fields, prefixed
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\n(.*?)-----END \1-----\n", re.DOTALL)
-_TOKEN = re.compile("[a-z0-9]{6}[.][a-z0-9]{16}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ def certificate_fields(pem: bytes, around: Surroundings) -> Fields:
     for extension in certificate.extensions:
         name = type(extension.value).__name__
         fields[f"{name}.critical"] = str(extension.critical)
-        fields[name] = _extension_text(extension.value, certificate, signer, around.files)
+        fields[name] = extension_text(extension.value, certificate, signer, around.files)
     return fields
 
 
@@ -80,35 +75,6 @@ def key_fields(pem: bytes, certificate: bytes | None) -> Fields:
         other = public_key(certificate)
         fields["pair"] = "fits" if other is not None and _spki(other) == _spki(public) else "does not fit"
     return fields
-
-
-def kubeconfig_fields(content: bytes, around: Surroundings) -> Fields:
-    """A kubeconfig by its structure; embedded PEM as the certificate or key that it is."""
-    # In every release.
-    around = replace(around, leaves_begin_with_ca=True)
-    try:
-        value = value_of(content)
-    except yaml.YAMLError as error:
-        return {"document": f"not YAML: {type(error).__name__}"}
-    fields: Fields = {}
-    embedded: Fields = {}
-    for place, entry in (("cluster", "clusters"), ("user", "users")):
-        for item in (value or {}).get(entry) or []:
-            body = item.get(place) or {}
-            pems = {key: _decoded(body[key]) for key in list(body) if key.endswith("-data")}
-            for key, pem in pems.items():
-                body[key] = "embedded"
-                where = f"{entry}[{item.get('name')}].{key}"
-                if key == "certificate-authority-data":
-                    embedded[where] = same_as(pem, around.files)
-                elif key == "client-certificate-data":
-                    embedded |= prefixed(certificate_fields(pem, around), where)
-                else:
-                    embedded |= prefixed(key_fields(pem, pems.get("client-certificate-data")), where)
-            if token := body.get("token"):
-                body["token"] = "of bootstrapping" if _TOKEN.fullmatch(str(token)) else "of another kind"
-    fields |= flatten(value)
-    return fields | embedded
 
 
 def same_as(content: bytes, files: Mapping[str, bytes]) -> str:
@@ -199,74 +165,6 @@ def offset(moment: datetime, around: Surroundings, unit: timedelta) -> str:
     count = -(-low // unit)
     exact = count * unit if count * unit <= high else moment - around.begun.replace(microsecond=0)
     return f"{abs(exact)} {'before' if exact < timedelta() else 'after'} issue"
-
-
-def _extension_text(
-    value: x509.ExtensionType, certificate: x509.Certificate, signer: str, files: Mapping[str, bytes]
-) -> str:
-    match value:
-        case x509.KeyUsage():
-            names = [n for n in _KEY_USAGES if getattr(value, n)]
-            if value.key_agreement:
-                names += [n for n in ("encipher_only", "decipher_only") if getattr(value, n)]
-            return ", ".join(names)
-        case x509.ExtendedKeyUsage():
-            return ", ".join(usage.dotted_string for usage in value)
-        case x509.BasicConstraints():
-            return f"CA {value.ca}, path length {value.path_length}"
-        case x509.SubjectKeyIdentifier():
-            own = x509.SubjectKeyIdentifier.from_public_key(certificate.public_key())
-            if value == own:
-                return "SHA-1 of the key"
-            return "SHA-256 of the key, cut" if value.digest == _cut_sha256(certificate) else "another one"
-        case x509.AuthorityKeyIdentifier():
-            return _authority_text(value, signer, files)
-        case x509.SubjectAlternativeName():
-            return ", ".join(f"{type(name).__name__} {name.value}" for name in value)
-        case _:
-            return value.public_bytes().hex()
-
-
-def _cut_sha256(certificate: x509.Certificate) -> bytes:
-    """RFC 7093, as Go has it from 1.25 on."""
-    public, encoding = certificate.public_key(), serialization.Encoding
-    if isinstance(public, rsa.RSAPublicKey):
-        bits = public.public_bytes(encoding.DER, serialization.PublicFormat.PKCS1)
-    elif isinstance(public, ec.EllipticCurvePublicKey):
-        bits = public.public_bytes(encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    else:
-        return b""
-    return hashlib.sha256(bits).digest()[:20]
-
-
-def _authority_text(value: x509.AuthorityKeyIdentifier, signer: str, files: Mapping[str, bytes]) -> str:
-    more = " with issuer and serial" if value.authority_cert_issuer or value.authority_cert_serial_number else ""
-    if not signer:
-        return f"of nobody known{more}"
-    extensions = x509.load_pem_x509_certificate(files[signer]).extensions
-    try:
-        wanted = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        wanted = b""
-    return f"{'of the signer' if value.key_identifier == wanted else 'of another'}{more}"
-
-
-_KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-)
-
-
-def _decoded(text: Any) -> bytes:
-    try:
-        return base64.b64decode(str(text), validate=True)
-    except binascii.Error:
-        return b""
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

@@ -7,14 +7,8 @@ from typing import Any
 import yaml
 
 from hardway.config.scalars import value_of
-from hardway.parity.certificates import (
-    Surroundings,
-    certificate_fields,
-    digest,
-    key_fields,
-    kubeconfig_fields,
-    pair_fields,
-)
+from hardway.parity.certificates import Surroundings, certificate_fields, digest, key_fields, pair_fields
+from hardway.parity.kubeconfigs import kubeconfig_fields
 from hardway.parity.values import Fields, flatten, leaf, prefixed
 from hardway.renderers.files import Entry, Kind, Tree, below
 

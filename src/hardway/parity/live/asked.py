@@ -8,7 +8,8 @@ from hardway.model import Cluster, EtcdExternal, Node, OsFamily
 from hardway.parity.live import fetch
 from hardway.parity.live.cures import KUBECTL
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
-from hardway.parity.live.found import MISSHAPEN, NOT_ASKED
+from hardway.parity.live.found import MISSHAPEN
+from hardway.parity.live.pems import NOT_ASKED
 from hardway.parity.live.seen import Failure, SeenCluster, SeenNode
 from hardway.steps.shell import quote, words
 

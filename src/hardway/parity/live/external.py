@@ -8,8 +8,8 @@ from cryptography import x509
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT
 from hardway.parity.live.finding import Finding, Grade
-from hardway.parity.live.found import public_hash
 from hardway.parity.live.judge import Judge
+from hardway.parity.live.pems import public_hash
 from hardway.parity.live.runtime import SOON, SOON_OF_CA, ending
 from hardway.parity.live.seen import SeenNode
 from hardway.steps.shell import quote

@@ -8,7 +8,7 @@ from typing import Any
 from hardway.model import Cluster, Endpoint, Node, thaw
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference, compare_fields
-from hardway.parity.live import cures, cures_of_files, differences, found, left, wanted
+from hardway.parity.live import cures, cures_of_files, differences, found, kubeconfigs, left, pems, wanted
 from hardway.parity.live.cures import Tools
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.grades import JOINING, grade
@@ -81,7 +81,7 @@ def _is_as_good(around: Surroundings, difference: Difference) -> bool:
     if difference.field.endswith("signer"):
         # Two of the three CAs may be one.
         wish, has = (around.files.get(path) for path in (difference.ours, difference.kubeadm))
-        return wish is not None and has is not None and found.identity(wish) == found.identity(has)
+        return wish is not None and has is not None and pems.identity(wish) == pems.identity(has)
     # 0600 where kubeadm has made the file, 0644 where it has downloaded it; who was first is stored nowhere.
     public = difference.item.endswith("/sa.pub") and difference.field == "file.mode"
     return public and {difference.ours, difference.kubeadm} <= {"0600", "0644"}
@@ -133,7 +133,7 @@ def cluster_info(judge: Judge, there: Mapping[str, Any] | None, authority: bytes
     """What a joining node believes: the endpoint, and the CA that the nodes have."""
     text = str(((there or {}).get("data") or {}).get("kubeconfig", ""))
     around = Surroundings({"/ca.crt": authority}, judge.moment, judge.moment)
-    has = found.kubeconfig_fields(text.encode(), around) if text else {}
+    has = kubeconfigs.kubeconfig_fields(text.encode(), around) if text else {}
     first = judge.cluster.first_control_plane
     cure = (
         cures.hardway(judge.tools, "bootstrap-token", first)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from hardway.chapters.kubelet_join import bootstrap_kubeconfig
 from hardway.model import Cluster, EtcdExternal, Node
 from hardway.parity.compare import ABSENT
-from hardway.parity.live import found, manifests
+from hardway.parity.live import kubeconfigs, manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.seen import SeenNode
 from hardway.pki import catalog
@@ -34,7 +34,7 @@ def files(cluster: Cluster, node: Node, seen: SeenNode, expected: Collection[str
             if is_foreign and path.startswith(f"{cluster.paths.pki}/"):
                 yield _there(Grade.NOTE, node, "certs", path, "")
             yield from _mode(cluster, node, "certs", path, entry)
-        elif path.endswith(".conf") and found.is_kubeconfig(entry.content):
+        elif path.endswith(".conf") and kubeconfigs.is_kubeconfig(entry.content):
             yield from _mode(cluster, node, "kubeconfig", path, entry)
 
 

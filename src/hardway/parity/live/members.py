@@ -11,7 +11,7 @@ from hardway.chapters.etcd import peer_url
 from hardway.engine.script import sha256
 from hardway.model import Node, thaw
 from hardway.parity.compare import ABSENT
-from hardway.parity.live import cures, found, manifests
+from hardway.parity.live import cures, found, manifests, pems
 from hardway.parity.live.finding import CLUSTER, Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
@@ -28,7 +28,7 @@ def shared(judge: Judge, seen: Mapping[str, SeenNode]) -> Iterator[Finding]:
     for name in SHARED:
         path = f"{pki}/{name}"
         nodes = everybody if name == "ca.crt" else masters
-        contents = {node.name: found.identity(node.files[path].content) for node in nodes if path in node.files}
+        contents = {node.name: pems.identity(node.files[path].content) for node in nodes if path in node.files}
         if len(set(contents.values())) > 1:
             # Workers outvote no master. Of equally many the first: there is no telling then.
             of_masters = [contents[node.name] for node in masters if node.name in contents]
@@ -124,7 +124,7 @@ def kubelet_client(
     for node in judge.cluster.control_planes:
         if node.name in seen and path in seen[node.name].files:
             around = found.surroundings(seen[node.name], judge.moment)
-            subject = found.signed_fields(seen[node.name].files[path].content, around).get("subject", "")
+            subject = pems.signed_fields(seen[node.name].files[path].content, around).get("subject", "")
             if subject and "O=" not in subject:
                 yield Finding(
                     Grade.ERROR,
@@ -149,6 +149,6 @@ def authority(judge: Judge, seen: Mapping[str, SeenNode]) -> bytes:
     having = [node for node in _masters(judge, seen) if path in node.files]
     having = having or [node for node in seen.values() if path in node.files]
     # Alike may differ in their text.
-    contents = {found.identity(node.files[path].content): node.files[path].content for node in having}
-    counted = Counter(found.identity(node.files[path].content) for node in having)
+    contents = {pems.identity(node.files[path].content): node.files[path].content for node in having}
+    counted = Counter(pems.identity(node.files[path].content) for node in having)
     return contents[counted.most_common(1)[0][0]] if having else b""

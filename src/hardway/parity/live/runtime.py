@@ -8,7 +8,7 @@ from cryptography import x509
 
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, compare_fields
-from hardway.parity.live import cures, cures_of_files, found, manifests
+from hardway.parity.live import cures, cures_of_files, found, kubeconfigs, manifests
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenCluster, SeenNode
@@ -32,7 +32,7 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
     for path, entry in sorted(seen.files.items()):
         if path in others:
             continue
-        pems = found.client_certificates(entry.content) if path.endswith(".conf") else [entry.content]
+        pems = kubeconfigs.client_certificates(entry.content) if path.endswith(".conf") else [entry.content]
         for pem in pems if path.endswith((".crt", ".conf", ".pem")) else ():
             try:
                 certificate = x509.load_pem_x509_certificate(pem)

@@ -12,7 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from hardway.config.scalars import value_of
 from hardway.model import EtcdExternal, Node
 from hardway.parity.compare import ABSENT, Difference
-from hardway.parity.live import cures, cures_of_files, external, found, wanted
+from hardway.parity.live import cures, cures_of_files, external, found, kubeconfigs, pems, wanted
 from hardway.parity.live.finding import Finding, Grade
 from hardway.parity.live.judge import Judge
 from hardway.parity.live.seen import SeenNode
@@ -34,7 +34,7 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
     for path in sorted({*expected, *others} & seen.files.keys()):
         content, item = seen.files[path].content, expected.get(path)
         if path.endswith(".conf"):
-            for pem in found.client_certificates(content):
+            for pem in kubeconfigs.client_certificates(content):
                 yield from _signatures(judge, node, path, item, pem, seen)
             if item:
                 yield from _kubeconfig(node, path, item.chapter, content)
@@ -49,7 +49,7 @@ def _signatures(
 ) -> Iterator[Finding]:
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except found.UNREADABLE:
+    except pems.UNREADABLE:
         # Told as a certificate that cannot be read.
         return
     for certificate in certificates:
@@ -79,14 +79,14 @@ def _weak(certificate: x509.Certificate) -> str:
 
 def _kubeconfig(node: Node, path: str, chapter: str, content: bytes) -> Iterator[Finding]:
     """What its current context leads to; of what people have added, only that it trusts anybody."""
-    used, conf = found.used(content), f"kubectl --kubeconfig={quote(path)} config"
+    used, conf = kubeconfigs.used(content), f"kubectl --kubeconfig={quote(path)} config"
     if not used.cluster and path.endswith("/kubelet.conf"):
         # Of the others the context is compared.
         yield Finding(
             Grade.ERROR, node.name, chapter, path, "current-context", "one that leads to a cluster and a user",
             used.context or ABSENT, f'{conf} use-context "$({conf} get-contexts -o name | head -n 1)"; systemctl restart kubelet',
         )  # fmt: skip
-    for name, cluster in found.clusters(content).items():
+    for name, cluster in kubeconfigs.clusters(content).items():
         if cluster.get(_INSECURE) not in (None, False):
             grade = Grade.ERROR if name == used.cluster else Grade.NOTE
             cure = f"{conf} {words(['set-cluster', name, f'--{_INSECURE}=false'])}"
