@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hardway.errors import HardwayError, StepFailed
 from hardway.model import CA_DIRECTORIES, Node
-from hardway.renderers.files import Entry, Tree, from_tar, to_tar
+from hardway.renderers.files import Entry, Kind, Tree, from_tar, to_tar
 from hardway.steps.shell import quote
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,6 +28,9 @@ ALONE = (
     *("--fork", "--kill-child", "--propagation=private"),
 )
 """Runs a command in namespaces of its own. When unshare is killed they end, and everything that runs or is mounted in them."""
+
+_OF_EVERY_MACHINE = ("/usr", "/root", "/etc", "/var", "/var/lib")
+"""Those directories of `ROOT` in which a script can write something that its outcome holds."""
 
 LIMIT = 300.0
 """Seconds that a script may take."""
@@ -115,6 +118,15 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
         tree: dict[str, Entry] = dict(from_tar((work / "root.tar").read_bytes()))
         tree |= dict(from_tar((work / "usr.tar").read_bytes(), "/usr"))
         return Outcome(dict(sorted(tree.items())), output)
+
+
+def added_directories(tree: Tree) -> Iterator[str]:
+    """Directories of an outcome, outside /usr, that the machine did not have before."""
+    return (
+        path
+        for path, entry in tree.items()
+        if entry.kind is Kind.DIRECTORY and path not in _OF_EVERY_MACHINE and not path.startswith("/usr/")
+    )
 
 
 @contextmanager
