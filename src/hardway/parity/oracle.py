@@ -10,7 +10,7 @@ is stored. It also proves what is taken from kubeadm's source here.
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hardway.chapters.proxy import exported
 from hardway.model import Cluster, Node
@@ -151,10 +151,8 @@ class Oracle:
 
 def patch_files(node: Node) -> Tree:
     """What has to lie in the node's directory of patches before kubeadm comes."""
-    directory = PurePosixPath(node.patches.directory or "/")
-    folders = [path for path in (directory, *directory.parents) if len(path.parts) > len(("/", "etc"))]
     return {
-        **{str(path): Entry(Kind.DIRECTORY, 0o755) for path in folders},
+        **sandbox.with_parents(node.patches.directory or "/"),
         **{path: file(text.encode()) for path, text in node.patches.files},
     }
 

@@ -21,7 +21,7 @@ from hardway.parity.oracle import Made, Oracle, patch_files
 from hardway.parity.values import Fields
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.renderers import sandbox
-from hardway.renderers.files import Entry, Kind, Tree, below, contents, file, with_parents
+from hardway.renderers.files import Entry, Kind, Tree, below, contents, file
 
 CLUSTER = "cluster"
 """Stands for the node where an item is an API object."""
@@ -230,7 +230,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
 def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     """What a worker has once it believes the cluster (kubeadm `app/cmd/phases/join/kubelet.go`, WriteCert)."""
     path = f"{cluster.paths.pki}/ca.crt"
-    return {**with_parents(cluster.paths.kubernetes, cluster.paths.pki), path: file(tree[path].content)}
+    return {**sandbox.with_parents(cluster.paths.kubernetes, cluster.paths.pki), path: file(tree[path].content)}
 
 
 def folders_of(cluster: Cluster) -> tuple[str, ...]:

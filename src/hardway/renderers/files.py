@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hardway.errors import Refused
 
@@ -45,12 +45,6 @@ def below(tree: Tree, *folders: str) -> dict[str, Entry]:
 
 def _is_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder.rstrip('/')}/")
-
-
-def with_parents(*folders: str) -> dict[str, Entry]:
-    """These directories and those above them, which everybody may look into."""
-    paths = {str(path) for folder in folders for path in (PurePosixPath(folder), *PurePosixPath(folder).parents)}
-    return {path: Entry(Kind.DIRECTORY, 0o755) for path in paths - {"/"}}
 
 
 def contents(tree: Tree) -> dict[str, bytes]:
