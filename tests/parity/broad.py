@@ -30,6 +30,7 @@ from sides import example
 
 from hardway.config import InvalidConfiguration, load
 from hardway.lab.paths import cache_dir
+from hardway.model import Cluster, EtcdExternal
 from hardway.parity.objects import SHARED
 from hardway.parity.report import ParityReport, compare_file
 from hardway.pki import catalog, sign
@@ -39,6 +40,8 @@ PIECE = 25
 FRESH = 10
 """Each of so many pieces makes keys and CAs of its own for each configuration; the others share them. A run in which a
 smaller part of all that is compared has its own has failed."""
+THING = "with "
+"""Begins the names of what `things` counts."""
 SPOILT = 4
 """Each of so many pieces has a value in each configuration that hardly belongs there: kubeadm must not be alone in refusing it."""
 
@@ -76,6 +79,20 @@ def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -
 def told(report: ParityReport) -> str:
     """The differences, side by side."""
     return "\n".join(f"{d.item}: {d.field}: hardway {d.ours!r}, kubeadm {d.kubeadm!r}" for d in report.undeclared)
+
+
+def things(cluster: Cluster) -> list[str]:
+    """What a configuration is about, of that which is drawn rarely enough to be missed."""
+    nodes = cluster.kubernetes_nodes
+    said = {
+        str(cluster.certificates.algorithm): True,
+        "certificatesDir elsewhere": not cluster.paths.pki.startswith(f"{cluster.paths.kubernetes}/"),
+        "external etcd": isinstance(cluster.etcd, EtcdExternal),
+        "joined etcd": len(cluster.etcd_members) > 1,
+        "IPv6": ":" in nodes[0].address,
+        "patches": any(node.patches.files for node in nodes),
+    }
+    return [THING + name for name, is_so in said.items() if is_so]
 
 
 def version_of(number: int) -> str:
@@ -128,6 +145,7 @@ def piece(number: int, *, shrink: bool = True) -> tuple[Counter[str], str]:
             return
         counted["compared"] += 1
         counted["fields"] += sum(row.fields for row in report.rows)
+        counted.update(things(report.cluster))
         assert not report.undeclared, f"\n{told(report)}\n\n{given}"
 
     try:
@@ -211,6 +229,15 @@ def table(done: Mapping[str, Mapping[str, int]]) -> str:
     return "\n".join(lines)
 
 
+def table_of_things(done: Mapping[str, Mapping[str, int]]) -> str:
+    """A line for each thing, and how many of each version's comparisons were about it."""
+    columns = [total(done, version) for version in (*EVERY, "")]
+    names = sorted({name for column in columns for name in column if name.startswith(THING)})
+    lines = [f"{'compared':28}" + "".join(f"{version.rpartition('.')[0] or 'all':>7}" for version in (*EVERY, ""))]
+    lines += [f"{name:28}" + "".join(f"{column[name]:7}" for column in columns) for name in names]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -225,7 +252,7 @@ def main() -> None:
     if notes.exists() and not asked.again:
         done = json.loads(notes.read_text())
     differing = run(asked.count, done, notes, asked.jobs, shrink=not asked.as_found)
-    sys.stdout.write(f"{table(done)}\n{len(differing)} seeds differ\n")
+    sys.stdout.write(f"{table(done)}\n\n{table_of_things(done)}\n\n{len(differing)} seeds differ\n")
     fresh, wanted = total(done)["fresh"], -(-asked.count // FRESH)
     if fresh < wanted:
         sys.stdout.write(f"only {fresh} had a PKI of their own, and {wanted} should\n")

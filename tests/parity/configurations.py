@@ -154,7 +154,7 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
         optional={
             **settings.IMAGE,
             **envs,
-            "dataDir": st.sampled_from(["/var/lib/etcd", "/data/etcd"]),
+            "dataDir": st.sampled_from(["/var/lib/etcd", "/data/etcd", "/srv/a/b/etcd"]),
             "extraArgs": flags(api, settings.ETCD_FLAGS),
             "serverCertSANs": settings.LOWER_CASE_NAMES,
             "peerCertSANs": settings.LOWER_CASE_NAMES,
@@ -162,7 +162,7 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
     )
     known: dict[str, Strategy] = {
         "clusterName": st.sampled_from(["mine", "a.b"]),
-        "certificatesDir": st.sampled_from(["/etc/kubernetes/pki", "/etc/kubernetes/certs"]),
+        "certificatesDir": st.sampled_from(["/etc/kubernetes/pki", "/etc/kubernetes/certs", "/srv/k8s/pki"]),
         "imageRepository": settings.REPOSITORY,
         "featureGates": gates(version),
         "apiServer": component(api, settings.API_SERVER_FLAGS, certSANs=settings.NAMES, **timeout),

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from minors import EVERY
 
-from hardway.config.load import loads
+from hardway.config import load
 from hardway.features import V1BETA3
 from hardway.lab.binaries import ensure_kubernetes, ensure_programs
 from hardway.model import Cluster
@@ -29,11 +30,15 @@ CONTROLLERS = "bootstrapsigner,tokencleaner,csrsigning,csrapproving"
 V1BETA3_DOCUMENTS = f"""\
 apiVersion: {V1BETA3}
 kind: InitConfiguration
+localAPIEndpoint: {{bindPort: 7443}}
+patches: {{directory: /srv/patches}}
 nodeRegistration:
   kubeletExtraArgs: {{node-labels: "tier=first,zone=a"}}
 ---
 apiVersion: {V1BETA3}
 kind: JoinConfiguration
+controlPlane: {{localAPIEndpoint: {{bindPort: 7443}}}}
+patches: {{directory: /srv/patches}}
 nodeRegistration:
   kubeletExtraArgs: {{node-labels: zone=b}}
 ---
@@ -41,7 +46,7 @@ apiVersion: {V1BETA3}
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
-controlPlaneEndpoint: api.stored.example.com:6443
+controlPlaneEndpoint: api.stored.example.com:7443
 networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
 apiServer:
   certSANs: [other.example.com]
@@ -52,11 +57,17 @@ controllerManager:
 V1BETA4_DOCUMENTS = f"""\
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
+localAPIEndpoint: {{bindPort: 7443}}
+patches: {{directory: /srv/patches}}
+timeouts: {{controlPlaneComponentHealthCheck: 5m5s, discovery: 3m0s, etcdAPICall: 90s}}
 nodeRegistration:
   kubeletExtraArgs: [{{name: node-labels, value: "tier=first,zone=a"}}]
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
+controlPlane: {{localAPIEndpoint: {{bindPort: 7443}}}}
+patches: {{directory: /srv/patches}}
+timeouts: {{controlPlaneComponentHealthCheck: 3m0s, tlsBootstrap: 4m0s}}
 nodeRegistration:
   kubeletExtraArgs: [{{name: node-labels, value: zone=b}}]
 ---
@@ -64,7 +75,7 @@ apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
-controlPlaneEndpoint: api.stored.example.com:6443
+controlPlaneEndpoint: api.stored.example.com:7443
 encryptionAlgorithm: ECDSA-P256
 certificateValidityPeriod: 2160h
 networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
@@ -83,6 +94,7 @@ conntrack: {maxPerCore: 0, min: 0}
 apiVersion: hardway.dev/v1alpha1
 kind: Inventory
 baseDomain: example.com
+patches: {/srv/patches: patches}
 nodes:
   - {name: master-1, address: "NETWORK11", roles: [control-plane]}
   - {name: master-2, address: "NETWORK12", roles: [control-plane]}
@@ -91,6 +103,29 @@ nodes:
     roles: [worker]
     taints: [{key: dedicated, value: batch, effect: NoSchedule}, {key: slow, effect: PreferNoSchedule}]
 """
+V1BETA3_ETCD = """\
+etcd:
+  local:
+    extraArgs: {snapshot-count: "5000", max-snapshots: "3"}
+    serverCertSANs: [etcd.example.com, 192.0.2.7]
+    peerCertSANs: [peer.example.com]
+"""
+V1BETA4_ETCD = """\
+etcd:
+  local:
+    extraArgs: [{name: snapshot-count, value: "5000"}, {name: max-snapshots, value: "3"}]
+    extraEnvs: [{name: ETCD_LOG_LEVEL, value: warn}, {name: GOGC, value: "80"}]
+    serverCertSANs: [etcd.example.com, 192.0.2.7]
+    peerCertSANs: [peer.example.com]
+"""
+PATCH = """\
+metadata: {annotations: {example.com/owner: "an \\"owner\\""}}
+spec:
+  containers:
+  - name: kube-scheduler
+    resources: {requests: {cpu: 150m}}
+"""
+"""Of the scheduler on every master."""
 EXTERNAL_ETCD = """\
 etcd:
   external:
@@ -145,14 +180,20 @@ def programs(version: str) -> Mapping[str, Path]:
 @cache
 def _living(version: str, network: str, etcd: str) -> Living:
     features = release(version).features
-    head = V1BETA3_DOCUMENTS if features.config_apis[-1] == V1BETA3 else V1BETA4_DOCUMENTS
+    old = features.config_apis[-1] == V1BETA3
+    head, local = (V1BETA3_DOCUMENTS, V1BETA3_ETCD) if old else (V1BETA4_DOCUMENTS, V1BETA4_ETCD)
     # From 1.35 on a kubelet refuses cgroup v1, which this machine may have, unless it is told otherwise.
     kubelet = CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else ""
-    outside = EXTERNAL_ETCD if etcd == "external" else ""
-    text = head.replace("VERSION", version) + outside + OTHERS + kubelet
+    etcd_words = EXTERNAL_ETCD if etcd == "external" else local
+    text = head.replace("VERSION", version) + etcd_words + OTHERS + kubelet
     for word, value in NETWORKS[network].items():
         text = text.replace(word, value)
     found = programs(version)
-    cluster, given = loads(text), documents.read(text)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "cluster.yaml"
+        path.write_text(text)
+        (Path(folder) / "patches").mkdir()
+        (Path(folder) / "patches/kube-scheduler.yaml").write_text(PATCH)
+        cluster, given = load(path), documents.read(text)
     ours, theirs = both(cluster, given, found)
     return Living(cluster, given, Oracle(found["kubeadm"], given, cluster), ours, theirs)

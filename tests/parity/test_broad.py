@@ -11,7 +11,9 @@ import broad
 import pytest
 from configurations import Configuration
 from minors import EVERY
+from sides import example
 
+from hardway.config import load
 from hardway.errors import StepFailed
 
 pytestmark = pytest.mark.parity
@@ -161,6 +163,24 @@ def test_the_table_counts_those_with_a_pki_of_their_own(run: Runner) -> None:
         "fields": 2000 * len(EVERY),
         "refused": 5,
     }
+
+
+def test_what_was_compared_is_counted_for_each_version(run: Runner) -> None:
+    """A thing that one minor never met shows as 0 of that minor, though others met it."""
+    run("20", "--jobs", "1")
+    run.notes.write_text(json.dumps({"0": {"compared": 20, "with RSA-4096": 2}, "1": {"compared": 20}}))
+    said = run("20", "--jobs", "1").said
+    head, counted = (
+        next(line for line in said.splitlines() if line.startswith(word)) for word in ("compared ", "with ")
+    )
+
+    assert head.split() == ["compared", *(version.rpartition(".")[0] for version in EVERY), "all"]
+    assert counted.split() == ["with", "RSA-4096", "2", *"0" * (len(EVERY) - 1), "2"]
+
+
+def test_things_are_told_from_the_cluster() -> None:
+    """The lab's example: three masters with RSA keys, and nothing out of the way."""
+    assert broad.things(load(example("lab"))) == ["with RSA-2048", "with joined etcd"]
 
 
 def test_too_few_with_a_pki_of_their_own_are_a_failure(run: Runner) -> None:

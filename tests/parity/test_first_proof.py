@@ -33,14 +33,14 @@ MASTER = {
     *(f"/etc/kubernetes/pki/{name}.{kind}" for name in LEAVES for kind in ("crt", "key")),
 }
 KUBELET = {"/var/lib/kubelet", "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"}
+MEMBER = {"/etc/kubernetes/manifests/etcd.yaml", "/var/lib/etcd"}
 FIRST = {
+    *MEMBER,
     "/etc/kubernetes",
-    "/etc/kubernetes/manifests/etcd.yaml",
     "/etc/kubernetes/kubelet.conf",
     "/etc/kubernetes/super-admin.conf",
     "/etc/kubernetes/pki",
     "/etc/kubernetes/pki/etcd",
-    "/var/lib/etcd",
     *(
         f"/etc/kubernetes/pki/{name}"
         for ca in ("ca", "front-proxy-ca", "etcd/ca", "sa")
@@ -97,8 +97,8 @@ def test_everything_is_compared(name: str, objects: set[str]) -> None:
 
     assert compared == {
         "master-1": FIRST | MASTER | KUBELET,
-        "master-2": MASTER | KUBELET,
-        "master-3": MASTER | KUBELET,
+        "master-2": MASTER | MEMBER | KUBELET,
+        "master-3": MASTER | MEMBER | KUBELET,
         "worker-1": KUBELET,
         CLUSTER: objects,
     }

@@ -67,6 +67,7 @@ kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: minors
 controlPlaneEndpoint: api.example.com:8443
+certificatesDir: /srv/k8s/pki
 featureGates: {PublicKeysECDSA: true}
 networking: {podSubnet: 10.1.0.0/16, dnsDomain: cluster.example.com}
 apiServer:
@@ -75,7 +76,11 @@ apiServer:
   extraArgs: {authorization-mode: "Node,RBAC,Webhook,Nonsense", anonymous-auth: "true"}
   extraVolumes: [{name: audit, hostPath: /var/log/audit, mountPath: /var/log/audit, pathType: DirectoryOrCreate}]
 controllerManager: {extraArgs: {flex-volume-plugin-dir: /opt/flex, bind-address: 0.0.0.0}}
-etcd: {local: {extraArgs: {listen-metrics-urls: "http://127.0.0.1:2391"}, serverCertSANs: [etcd.example.com]}}
+etcd:
+  local:
+    dataDir: /srv/a/b/etcd
+    extraArgs: {listen-metrics-urls: "http://127.0.0.1:2391"}
+    serverCertSANs: [etcd.example.com]
 """
 V1BETA4_DOCUMENTS = """\
 apiVersion: kubeadm.k8s.io/v1beta4
@@ -119,6 +124,7 @@ controllerManager:
 scheduler: {extraEnvs: [{name: GOGC, value: "60"}]}
 etcd:
   local:
+    dataDir: /data/etcd
     extraArgs: [{name: listen-metrics-urls, value: "http://127.0.0.1:2391"}]
     extraEnvs: [{name: ETCD_LOG_LEVEL, value: warn}]
     serverCertSANs: [etcd.example.com]

@@ -14,7 +14,8 @@ from hardway.model import Cluster, Endpoint, Node
 from hardway.parity import documents, objects, shared
 from hardway.parity.compare import compare
 from hardway.parity.normalise import describe
-from hardway.parity.oracle import NOT_SHOWN, Made
+from hardway.parity.oracle import NOT_SHOWN, Made, patch_files
+from hardway.parity.report import without_members
 from hardway.parity.sealed import ITEM
 from hardway.parity.stored.report import compare_sides, files_in_words
 from hardway.parity.stored.sides import BOOTSTRAP, END_MOMENT, INIT_MOMENT, JOIN_MOMENT
@@ -95,10 +96,12 @@ def test_phases_of_init_stand_for_join(both: Living) -> None:
     own, known = of_all_masters(cluster, tree), shared.downloaded(cluster, contents(tree))
     here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS}
 
+    own, known = {**own, **patch_files(first)}, {**known, **patch_files(master)}
+
     assert beside(both, first, both.oracle.init(own), own) == PEMS
-    member = {"/var/lib/etcd", f"{ETC}/manifests/etcd.yaml"} if cluster.etcd_members else set()
-    assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here | member
-    assert beside(both, worker, both.oracle.join_worker(worker, {}, stored), {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
+    assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here
+    of_a_worker = both.oracle.join_worker(worker, patch_files(worker), stored)
+    assert beside(both, worker, of_a_worker, {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
 
 
 def of_all_masters(cluster: Cluster, tree: Tree) -> Tree:
@@ -116,6 +119,9 @@ def beside(both: Living, node: Node, phases: Made, given: Tree) -> set[str]:
     words = files_in_words(both.cluster, node, both.kubeadm)
     whole = {path: fields for path, fields in words.items() if path not in known}
     rotated = {f"{ETC}/kubelet.conf"} if node == both.cluster.first_control_plane else set()
+
+    if node in both.cluster.joining_control_planes:
+        whole, alone = without_members(both.cluster, whole), without_members(both.cluster, alone)
 
     assert len(alone) > 2
     assert [

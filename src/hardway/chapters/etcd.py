@@ -111,9 +111,13 @@ def client_url(node: Node) -> str:
 
 
 def data_directory(cluster: Cluster) -> Directory:
-    """etcd's data: readable by root alone, as etcd itself demands."""
+    """etcd's data: readable by root alone, as etcd itself demands; so are its new parents (`app/util/etcd/etcddata.go`)."""
     return Directory(
-        "etcd/data", cluster.stacked_etcd.data_dir, 0o700, why="etcd warns of, and later refuses, a wider mode"
+        "etcd/data",
+        cluster.stacked_etcd.data_dir,
+        0o700,
+        why="etcd warns of, and later refuses, a wider mode",
+        narrow_parents=True,
     )
 
 

@@ -4,11 +4,13 @@ Requests to the API are recorded: a stand-in for kubectl writes down what it is 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
+from hardway.chapters.etcd import client_url, peer_url
 from hardway.config.scalars import values_of
 from hardway.engine.inputs import mint
 from hardway.model import Cluster, Node
@@ -80,8 +82,17 @@ def finalize(cluster: Cluster, start: Tree) -> Made:
 
 
 def join_control_plane(cluster: Cluster, node: Node, start: Tree) -> Made:
-    """A joining master's files, without its etcd, which needs the members of a running one."""
-    return _files(node, _steps(cluster, node, JOIN, without=ETCD_JOIN), start)
+    """A joining master's files; of its etcd the first master is a member, and this one a learner that never started."""
+    return _files(node, _steps(cluster, node, JOIN), start, {"etcdctl": _etcdctl(cluster, node)})
+
+
+def _etcdctl(cluster: Cluster, node: Node) -> str:
+    first = cluster.first_control_plane
+    members = (
+        f"8e9e05c52164694d, started, {first.name}, {peer_url(first)}, {client_url(first)}, false",
+        f"91bc3c398fb3c146, unstarted, , {peer_url(node)}, , true",
+    )
+    return "#!/bin/bash\n# Answers `member list -w simple`.\n" + "".join(f"echo {quote(line)}\n" for line in members)
 
 
 def join_worker(cluster: Cluster, node: Node, start: Tree) -> Made:
@@ -90,7 +101,6 @@ def join_worker(cluster: Cluster, node: Node, start: Tree) -> Made:
 
 
 FINALIZE = "kubelet-finalize"
-ETCD_JOIN = "control-plane-join/etcd"
 
 
 @dataclass(frozen=True)
@@ -141,13 +151,14 @@ def asks_api(step: Step) -> bool:
 
 
 def chapters_of_paths(cluster: Cluster, node: Node) -> dict[str, str]:
-    """Path of a file to the chapter that first makes it on the node."""
+    """Path of a file to the chapter that first makes it on the node; directories above it are made with it."""
     found: dict[str, str] = {}
     for stage in (*INIT, *JOIN, *WORKER):
         if node in stage.on(cluster):
             for step in stage.chapter.steps(cluster, node):
-                for path in _paths(step, cluster):
-                    found.setdefault(path, stage.chapter.name)
+                for made in _paths(step, cluster):
+                    for path in (made, *map(str, PurePosixPath(made).parents)):
+                        found.setdefault(path, stage.chapter.name)
     return found
 
 
@@ -176,9 +187,9 @@ def _steps(cluster: Cluster, node: Node, stages: Iterable[Stage], without: str =
     ]
 
 
-def _files(node: Node, steps: Iterable[Step], start: Tree) -> Made:
+def _files(node: Node, steps: Iterable[Step], start: Tree, scripts: Mapping[str, str] | None = None) -> Made:
     begun = now()
-    made = tree.render(node, steps, start)
+    made = tree.render(node, steps, start, scripts)
     return Made(made, begun, now())
 
 

@@ -3,14 +3,14 @@
 kubeadm runs in a root of its own (`renderers.sandbox`): it sees the node's name and facts, no network, and never this
 machine's /etc/kubernetes. `join` itself needs a cluster; a joining master's files come from the phases of `init`,
 which are the same functions of kubeadm (`app/cmd/phases/join/controlplaneprepare.go`). What needs a running cluster is
-asked by `parity.stored`: discovery, download-certs, TLS bootstrap, the etcd manifest of a joining master, what is
-stored. It also proves what is taken from kubeadm's source here.
+asked by `parity.stored`: discovery, download-certs, TLS bootstrap, the members in a joining master's etcd manifest, what
+is stored. It also proves what is taken from kubeadm's source here.
 """
 
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hardway.chapters.proxy import exported
 from hardway.model import Cluster, Node
@@ -33,6 +33,8 @@ JOIN_PHASES = (
     "control-plane all",
 )
 """What `join phase control-plane-prepare` does, in its order."""
+ETCD_PHASE = "etcd local"
+"""Stands for `join phase control-plane-join etcd`, but for the members, which it asks of a running etcd."""
 FINALIZE_PHASE = "kubelet-finalize all"
 KUBELET_PHASE = "kubelet-start"
 NOT_OF_THE_API = (
@@ -102,22 +104,22 @@ class Oracle:
         `start` are CAs that are there already.
         """
         node = self.cluster.first_control_plane
-        return self._phases(node, documents.for_init(self.documents, node), INIT_PHASES, start)
+        return self.phases(node, documents.for_init(self.documents, node), INIT_PHASES, start)
 
     def finalize(self, start: Tree) -> Made:
         """The first master's files once its kubelet has stored its certificate."""
         node = self.cluster.first_control_plane
-        return self._phases(node, documents.for_init(self.documents, node), (FINALIZE_PHASE,), start)
+        return self.phases(node, documents.for_init(self.documents, node), (FINALIZE_PHASE,), start)
 
     def join_control_plane(self, node: Node, start: Tree, stored: Documents) -> Made:
         """A joining master's files; `start` are the CAs that it would have downloaded, `stored` what `init` has stored."""
         text = documents.as_joined(stored, node, self.cluster.release.features)
-        return self._phases(node, text, (*JOIN_PHASES, KUBELET_PHASE), start)
+        return self.phases(node, text, (*JOIN_PHASES, KUBELET_PHASE, ETCD_PHASE), start)
 
     def join_worker(self, node: Node, start: Tree, stored: Documents) -> Made:
         """A worker's kubelet files; the CA is not among them, because `init` takes one without a key for external."""
         text = documents.as_joined(stored, node, self.cluster.release.features)
-        return self._phases(node, text, (KUBELET_PHASE,), start)
+        return self.phases(node, text, (KUBELET_PHASE,), start)
 
     def actions(self) -> tuple[tuple[Action, ...], Made]:
         """What `kubeadm init` would do to the API, with --upload-certs where masters join, and the dry run's certificates.
@@ -137,7 +139,8 @@ class Oracle:
     def _machine(self, node: Node) -> sandbox.Machine:
         return sandbox.machine(node, {"kubeadm": self.kubeadm})
 
-    def _phases(self, node: Node, text: str, phases: tuple[str, ...], start: Tree | None = None) -> Made:
+    def phases(self, node: Node, text: str, phases: tuple[str, ...], start: Tree | None = None) -> Made:
+        """What these phases of `init` make on the node from the documents in `text`."""
         script = exported(self.cluster) + "".join(
             f"kubeadm init phase {phase} --config {CONFIG}\n" for phase in phases
         )
@@ -148,10 +151,8 @@ class Oracle:
 
 def patch_files(node: Node) -> Tree:
     """What has to lie in the node's directory of patches before kubeadm comes."""
-    directory = PurePosixPath(node.patches.directory or "/")
-    folders = [path for path in (directory, *directory.parents) if len(path.parts) > len(("/", "etc"))]
     return {
-        **{str(path): Entry(Kind.DIRECTORY, 0o755) for path in folders},
+        **sandbox.with_parents(node.patches.directory or "/"),
         **{path: file(text.encode()) for path, text in node.patches.files},
     }
 

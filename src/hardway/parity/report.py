@@ -20,10 +20,15 @@ from hardway.parity.normalise import describe
 from hardway.parity.oracle import Made, Oracle, patch_files
 from hardway.parity.values import Fields
 from hardway.pki.kubeconfigs import rotated_certificate
+from hardway.renderers import sandbox
 from hardway.renderers.files import Entry, Kind, Tree, below, contents, file
 
 CLUSTER = "cluster"
 """Stands for the node where an item is an API object."""
+
+
+MEMBERS = ("initial-cluster", "initial-cluster-state")
+"""Flags of etcd that say whom a member joins."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +151,35 @@ def _file_rows(
     pair: tuple[Made, Made],
     given: tuple[Tree, Tree] = ({}, {}),
     chapter: str = "",
-    folders: tuple[str, ...] = (),
 ) -> list[Row]:
-    where, with_ca = folders or folders_of(cluster), cluster.release.features.leaves_begin_with_ca
+    """What both have made where kubeadm writes, and below every directory that either has added to the machine."""
+    with_ca = cluster.release.features.leaves_begin_with_ca
+    where = (*folders_of(cluster), *{path for done in pair for path in sandbox.added_directories(done.tree)})
     ours, theirs = (
         describe(done.tree, replace(done.around, leaves_begin_with_ca=with_ca), before, where)
         for done, before in zip(pair, given, strict=True)
     )
+    if node in cluster.joining_control_planes:
+        ours, theirs = without_members(cluster, ours), without_members(cluster, theirs)
     chapters = made.chapters_of_paths(cluster, node)
     return rows_of(node.host_name, {path: chapter or chapters.get(path, "") for path in ours}, ours, theirs)
+
+
+def without_members(cluster: Cluster, described: Mapping[str, Fields]) -> dict[str, Fields]:
+    """A joining member's manifest but for the two flags that only a running etcd decides.
+
+    A phase of `init` starts an etcd of its own (`app/phases/etcd/local.go`, getEtcdCommand); `parity.stored` asks both.
+    """
+    path, flags = f"{cluster.paths.manifests}/etcd.yaml", "containers[etcd].command"
+    if path not in described:
+        return dict(described)
+    fields = dict(described[path])
+    for name in MEMBERS:
+        fields.pop(f"{flags}.flags.{name}", None)
+    if f"{flags}.order" in fields:
+        order = fields[f"{flags}.order"].split(" ")
+        fields[f"{flags}.order"] = " ".join(name for name in order if name not in MEMBERS)
+    return {**described, path: fields}
 
 
 def _object_rows(
@@ -205,8 +230,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
 def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     """What a worker has once it believes the cluster (kubeadm `app/cmd/phases/join/kubelet.go`, WriteCert)."""
     path = f"{cluster.paths.pki}/ca.crt"
-    folders = (cluster.paths.kubernetes, cluster.paths.pki)
-    return {**{folder: Entry(Kind.DIRECTORY, 0o755) for folder in folders}, path: file(tree[path].content)}
+    return {**sandbox.with_parents(cluster.paths.kubernetes, cluster.paths.pki), path: file(tree[path].content)}
 
 
 def folders_of(cluster: Cluster) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from hardway.parity.certificates import now
 from hardway.parity.objects import SHARED
 from hardway.pki import sign
 from hardway.pki.catalog import CertSpec, Usage, address
-from hardway.renderers.files import Entry, Kind, Tree, file
+from hardway.renderers import sandbox
+from hardway.renderers.files import Entry, Tree, file
 
 _PRIVATE = b"PRIVATE KEY-----"
 
@@ -46,7 +47,7 @@ def downloaded(cluster: Cluster, contents: Mapping[str, bytes]) -> Tree:
         if path in contents:
             made[path] = file(contents[path], 0o600 if _PRIVATE in contents[path] else 0o644)
     folders = {cluster.paths.kubernetes, cluster.paths.pki, *(posixpath.dirname(path) for path in made)}
-    return {**{path: Entry(Kind.DIRECTORY, 0o755) for path in folders if path != "/"}, **made}
+    return {**sandbox.with_parents(*folders), **made}
 
 
 def foreign(cluster: Cluster) -> dict[str, bytes]:

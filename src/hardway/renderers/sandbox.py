@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hardway.errors import HardwayError, StepFailed
 from hardway.model import CA_DIRECTORIES, Node
-from hardway.renderers.files import Entry, Tree, from_tar, to_tar
+from hardway.renderers.files import Entry, Kind, Tree, from_tar, to_tar
 from hardway.steps.shell import quote
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,6 +28,9 @@ ALONE = (
     *("--fork", "--kill-child", "--propagation=private"),
 )
 """Runs a command in namespaces of its own. When unshare is killed they end, and everything that runs or is mounted in them."""
+
+_OF_EVERY_MACHINE = ("/usr", "/root", "/etc", "/var", "/var/lib", "/run", "/tmp")
+"""Directories of `ROOT` in which files are laid."""
 
 LIMIT = 300.0
 """Seconds that a script may take."""
@@ -115,6 +118,21 @@ def run(on: Machine, script: str, start: Tree | None = None, *, what: str = "", 
         tree: dict[str, Entry] = dict(from_tar((work / "root.tar").read_bytes()))
         tree |= dict(from_tar((work / "usr.tar").read_bytes(), "/usr"))
         return Outcome(dict(sorted(tree.items())), output)
+
+
+def with_parents(*folders: str) -> dict[str, Entry]:
+    """These directories and those above them that a machine lacks, for `start`: everybody may look into them."""
+    paths = {str(path) for folder in folders for path in (PurePosixPath(folder), *PurePosixPath(folder).parents)}
+    return {path: Entry(Kind.DIRECTORY, 0o755) for path in paths - {"/", *_OF_EVERY_MACHINE}}
+
+
+def added_directories(tree: Tree) -> Iterator[str]:
+    """Directories of an outcome, outside /usr, that the machine did not have before."""
+    return (
+        path
+        for path, entry in tree.items()
+        if entry.kind is Kind.DIRECTORY and path not in _OF_EVERY_MACHINE and not path.startswith("/usr/")
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Files are laid out as they are; certificates, keys and kubeconfigs are issued by
 in a root of its own on this machine (`sandbox`). What talks to a cluster or to systemd is left out.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from hardway.model import Node
 from hardway.renderers import sandbox
@@ -41,13 +41,16 @@ def makes_files(step: Step) -> bool:
             return False
 
 
-def render(node: Node, steps: Iterable[Step], start: Tree | None = None) -> Tree:
+def render(
+    node: Node, steps: Iterable[Step], start: Tree | None = None, scripts: Mapping[str, str] | None = None
+) -> Tree:
     """The files of `start` (for example the CAs of a joining master) and what the steps add to them.
 
+    `scripts`: texts of commands that stand in for programs that need a cluster.
     StepFailed names the step whose text failed or whose guard was not content afterwards. Needs root.
     """
     lines = list(script(step for step in steps if makes_files(step)))
-    return sandbox.run(sandbox.machine(node), "".join(lines), start, what=node.name).tree
+    return sandbox.run(sandbox.machine(node, scripts=scripts), "".join(lines), start, what=node.name).tree
 
 
 def script(steps: Iterable[Step], unasked: Container[str] = ()) -> Iterator[str]:

@@ -100,10 +100,12 @@ def _directory(step: Directory) -> Run:
     user, group = step.owner.split(":")
     path = quote(step.path)
     wanted = f"{step.mode:o} {step.owner} directory"
+    # `install -d` gives the parents that it makes 0755, whatever the umask is.
+    parents = f"(umask 077 && mkdir -p {path})\n" if step.narrow_parents else ""
     return Run(
         step.id,
         f"make the directory {step.path}",
-        words(["install", "-d", "-m", octal(step.mode), "-o", user, "-g", group, step.path]) + "\n",
+        parents + words(["install", "-d", "-m", octal(step.mode), "-o", user, "-g", group, step.path]) + "\n",
         Check(
             f"{step.path} to be a directory of mode {octal(step.mode)}",
             f"[ \"$(stat -c '%a %U:%G %F' {path} 2>/dev/null)\" = {quote(wanted)} ]\n",

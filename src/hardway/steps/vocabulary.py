@@ -31,6 +31,8 @@ class Directory:
     mode: int = 0o755
     owner: str = "root:root"
     why: str = ""
+    narrow_parents: bool = False
+    """Parents that are missing are made for their owner alone; else everybody may look into them."""
 
 
 @dataclass(frozen=True)

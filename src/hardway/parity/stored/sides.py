@@ -15,7 +15,7 @@ from hardway.model import Cluster, Endpoint, EtcdExternal, Node
 from hardway.parity import documents
 from hardway.parity.certificates import now
 from hardway.parity.documents import Documents
-from hardway.parity.oracle import CONFIG, Made
+from hardway.parity.oracle import CONFIG, Made, patch_files
 from hardway.parity.report import folders_of
 from hardway.parity.stored import dump, outside, units
 from hardway.parity.stored.dump import Stored
@@ -141,7 +141,7 @@ def _made(cluster: Cluster, maker: Maker) -> Side:
     with network() as net:
         if isinstance(cluster.etcd, EtcdExternal):
             outside.start(net, cluster.etcd, maker.programs, maker.outside)
-        up = {node.name: net.add(_machine(node, maker), node.address, _start(cluster)) for node in nodes}
+        up = {node.name: net.add(_machine(node, maker), node.address, _start(cluster, node)) for node in nodes}
         master = up[first.name]
         master.put(maker.outside)
 
@@ -175,12 +175,12 @@ def _machine(node: Node, maker: Maker) -> sandbox.Machine:
     return sandbox.machine(node, maker.programs, units.scripts())
 
 
-def _start(cluster: Cluster) -> Tree:
-    """Names that lead to an address, the endpoint to the first master; and a place that kubelets look for cgroups at."""
+def _start(cluster: Cluster, node: Node) -> Tree:
+    """Names that lead to an address, the endpoint to the first master; the user's patches; and where kubelets look for cgroups."""
     lines = ["127.0.0.1 localhost", f"{cluster.first_control_plane.address} {cluster.endpoint.host}"]
     lines += [f"{node.address} {node.name}" for node in cluster.kubernetes_nodes]
     folders = dict.fromkeys(("/sys", "/sys/fs", "/sys/fs/cgroup"), Entry(Kind.DIRECTORY, 0o555))
-    return {"/etc/hosts": file("".join(f"{line}\n" for line in lines)), **folders}
+    return {"/etc/hosts": file("".join(f"{line}\n" for line in lines)), **folders, **patch_files(node)}
 
 
 def _tree(cluster: Cluster, machine: Living) -> Tree:

@@ -11,6 +11,7 @@ install -d -m 0700 -o root -g root /etc/kubernetes/manifests
 
 # etcd/data
 # make the directory /var/lib/etcd: etcd warns of, and later refuses, a wider mode
+(umask 077 && mkdir -p /var/lib/etcd)
 install -d -m 0700 -o root -g root /var/lib/etcd
 
 # control-plane-join/etcd/member
