@@ -86,6 +86,14 @@ def listed(kubernetes: str) -> Release | None:
     return next((release for release in RELEASES if found and release.minor == found["minor"]), None)
 
 
+def nearest(kubernetes: str) -> Release:
+    """The supported release whose minor is next to a version's, which need not be supported; DEFAULT for what is none."""
+    found = re.match(r"v1\.(\d+)\.", kubernetes)
+    if found is None:
+        return release(DEFAULT)
+    return min(RELEASES, key=lambda one: abs(int(one.minor.partition(".")[2]) - int(found[1])))
+
+
 def like(kubernetes: str) -> Release | None:
     """What belongs to any release of a supported minor, as far as the supported one tells.
 

@@ -59,7 +59,8 @@ def authorities() -> dict[str, bytes]:
 def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -> ParityReport | None:
     """The comparison of one cluster.yaml; None where we refuse it.
 
-    AssertionError where kubeadm takes what we refuse, and no reason is given for that.
+    AssertionError where kubeadm takes what we refuse, and no reason is given for that, and where it refuses what we take:
+    JoinConfiguration, which needs a cluster, is handed to it for that question only.
     """
     with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
         path = Path(folder) / "cluster.yaml"
@@ -73,6 +74,8 @@ def beside_kubeadm(given: Configuration, version: str, *, fresh: bool = False) -
             stricter = refusals.only_kubeadm_takes(kubeadm(version), given.text, refused.problems)
             assert not stricter, f"kubeadm takes what hardway refuses: {stricter}\n\n{given}"
             return None
+        taken = refusals.kubeadm_takes(kubeadm(version), given.text)
+        assert taken, f"kubeadm refuses what hardway takes\n\n{given}"
         return compare_file(path, kubeadm(version), None if fresh else authorities())
 
 

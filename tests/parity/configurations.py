@@ -17,6 +17,7 @@ from hardway.kinds import kubelet
 from hardway.versions import release
 
 Strategy = st.SearchStrategy[Any]
+DOMAIN = "example.com"
 NOT_BUILT = ("EtcdLearnerMode", "RootlessControlPlane")
 """Feature gates of which hardway builds the default only."""
 
@@ -194,20 +195,53 @@ def cluster_configuration(draw: st.DrawFn, version: str, api: str, address: str)
 
 @st.composite
 def machines(draw: st.DrawFn, api: str, address: str) -> list[dict[str, Any]]:
-    """A master, perhaps a second one, and a worker, with what kubeadm finds on them and what is said of them alone."""
+    """One to three masters and two workers at most, with what kubeadm finds on them and what is said of them alone."""
     facts = st.fixed_dictionaries(
         {"resolved": st.booleans()},
         optional={"caDirectories": st.sampled_from([[], ["/etc/pki"], ["/usr/share/ca-certificates"]])},
     )
     own = {"facts": facts, "kubeletExtraArgs": flags(api, settings.KUBELET_FLAGS), "taints": settings.TAINTS}
+    # Each node that joins costs as much again, and the first that joins tells most.
+    masters = draw(st.sampled_from([1] * 8 + [2] * 2 + [3]))
+    workers = draw(st.sampled_from([1] * 9 + [2, 0]))
+    domain = draw(st.sampled_from(["", ".other.example.org"]))
     nodes: list[dict[str, Any]] = [
-        {"name": "master-1", "address": address.format(11), "roles": ["control-plane"]},
-        {"name": "master-2", "address": address.format(12), "roles": ["control-plane"]},
-        {"name": "worker-1.other.example.org", "address": address.format(21), "roles": ["worker"]},
+        *(
+            {"name": f"master-{number}", "address": address.format(10 + number), "roles": ["control-plane"]}
+            for number in range(1, masters + 1)
+        ),
+        *(
+            {"name": f"worker-{number}{domain}", "address": address.format(20 + number), "roles": ["worker"]}
+            for number in range(1, workers + 1)
+        ),
     ]
-    if draw(st.integers(0, 3)) != 0:
-        del nodes[1]
     return [node | draw(st.fixed_dictionaries({}, optional=own)) for node in nodes]
+
+
+def registered(registration: Strategy, names: list[str]) -> Strategy:
+    """nodeRegistration, now and then with the name of one of these nodes, which kubeadm puts into lower case."""
+    spelled = [*names, *(name.upper() for name in names[:1])]
+    return st.tuples(registration, st.integers(0, 3), st.sampled_from(spelled or [""])).map(
+        lambda drawn: {**drawn[0], "name": drawn[2]} if names and drawn[1] == 1 else drawn[0]
+    )
+
+
+def endpoint(nodes: list[dict[str, Any]]) -> Strategy:
+    """localAPIEndpoint, with the address of one of these nodes if it has any."""
+    addresses = [str(node["address"]) for node in nodes]
+    where = {"advertiseAddress": st.sampled_from([*addresses, *(one.upper() for one in addresses[:1])])}
+    return st.fixed_dictionaries(
+        {}, optional={"bindPort": st.sampled_from([6443, 7443, 8443]), **(where if nodes else {})}
+    )
+
+
+def discovery(api: str) -> Strategy:
+    """What `kubeadm join` needs, as people leave it in their JoinConfiguration."""
+    more = {"timeout": settings.PERIOD} if api == V1BETA3 else {}
+    return st.fixed_dictionaries(
+        {"bootstrapToken": st.just(settings.DISCOVERY)},
+        optional={"tlsBootstrapToken": st.just(settings.DISCOVERY["token"]), **more},
+    )
 
 
 def with_quick_keys(version: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -237,13 +271,18 @@ def clusters(
     # Not 0 for the others: ends of a range are drawn more often than they should.
     if quick and draw(st.integers(0, 19)) != 13:
         cluster = with_quick_keys(version, cluster)
-    port = st.fixed_dictionaries({}, optional={"bindPort": st.sampled_from([6443, 7443, 8443])})
+    nodes = draw(machines(api, address))
+    names = [
+        node["name"] if "." in node["name"] else f"{node['name']}.{cluster.get('clusterName', 'kubernetes')}.{DOMAIN}"
+        for node in nodes
+    ]
     init = draw(
         optional(
             {
                 "bootstrapTokens": settings.TOKENS,
-                "localAPIEndpoint": port,
-                "nodeRegistration": registration(api),
+                "certificateKey": st.just(settings.KEY),
+                "localAPIEndpoint": endpoint(nodes[:1]),
+                "nodeRegistration": registered(registration(api), names[:1]),
                 "skipPhases": settings.SKIPPED,
                 **timeouts(api),
             },
@@ -254,8 +293,12 @@ def clusters(
     join = draw(
         optional(
             {
-                "controlPlane": st.fixed_dictionaries({}, optional={"localAPIEndpoint": port}),
-                "nodeRegistration": registration(api),
+                "controlPlane": st.fixed_dictionaries(
+                    {},
+                    optional={"localAPIEndpoint": endpoint(nodes[1:]), "certificateKey": st.just(settings.KEY)},
+                ),
+                "discovery": discovery(api),
+                "nodeRegistration": registered(registration(api), names[1:]),
                 **timeouts(api),
             },
             apiVersion=api,
@@ -266,8 +309,9 @@ def clusters(
     inventory = {
         "apiVersion": "hardway.dev/v1alpha1",
         "kind": "Inventory",
-        "baseDomain": "example.com",
-        "nodes": draw(machines(api, address)),
+        "baseDomain": DOMAIN,
+        "nodes": nodes,
+        **draw(st.sampled_from([{}] * 7 + [{"proxy": settings.PROXY}]).flatmap(st.fixed_dictionaries)),
     }
     files: dict[str, str] = {}
     if draw(st.integers(0, 2)) == 0:

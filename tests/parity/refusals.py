@@ -1,5 +1,6 @@
 """Is hardway stricter than kubeadm? Where it refuses documents that kubeadm takes, the reason is on a list."""
 
+import json
 import re
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from settings_of_users import DISCOVERY
 
 from hardway.config.problems import Problem
 from hardway.versions import DEFAULT
@@ -123,6 +125,90 @@ KEPT = (
         ("InitConfiguration.nodeRegistration", {"taints": [{"key": "a", "effect": "No"}]}),
     ),
     Kept(
+        rf"{NODE}\.taints\[\d+\]\.timeAdded",
+        r"`timeAdded` is not supported",
+        "kubeadm hands it to the API, and nothing asks for the time of a taint that somebody chose",
+        (
+            "InitConfiguration.nodeRegistration",
+            {"taints": [{"key": "a", "effect": "NoSchedule", "timeAdded": "2024-08-14T00:00:00Z"}]},
+        ),
+    ),
+    Kept(
+        r"(Init|Join)Configuration\.dryRun",
+        r"`dryRun` is not supported",
+        "the command says it (`hardway plan`), not the file",
+        ("InitConfiguration.dryRun", True),
+        "v1.34.4",
+    ),
+    Kept(
+        r"ClusterConfiguration\.(\w+|etcd\.local)\.extraEnvs\[\d+\]\.valueFrom",
+        r"`valueFrom` is not supported",
+        "the kubelet makes no static pod that refers to objects of the API",
+        (
+            "ClusterConfiguration.scheduler",
+            {"extraEnvs": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}]},
+        ),
+        "v1.34.4",
+    ),
+    Kept(
+        r"JoinConfiguration\.discovery\.file",
+        r"`file` is not supported",
+        "nodes find the cluster by tokens of their own",
+        ("JoinConfiguration.discovery", {"file": {"kubeConfigPath": "https://example.org/discovery.conf"}}),
+    ),
+    Kept(
+        r"JoinConfiguration\.discovery\.bootstrapToken\.unsafeSkipCAVerification",
+        r"joins always verify the CA",
+        "without it a node believes whoever answers, and hardway knows the CA",
+        ("JoinConfiguration.discovery", {"bootstrapToken": {**DISCOVERY, "unsafeSkipCAVerification": True}}),
+    ),
+    Kept(
+        r"ClusterConfiguration\.networking\.(pod|service)Subnet",
+        r"`\S+` has bits set behind its mask",
+        "kubeadm takes the network around it, and who reads the file another one",
+        ("ClusterConfiguration.networking.podSubnet", "10.244.1.0/16"),
+    ),
+    Kept(
+        r"Inventory\.nodes\[\d+\]\.address",
+        r"`\S+` lies in (podSubnet|serviceSubnet) \S+",
+        "a pod or a Service would have the address of the machine",
+        ("ClusterConfiguration.networking.podSubnet", "10.30.0.0/16"),
+    ),
+    Kept(
+        rf"{NODE}\.name",
+        r"`\S+` is not what the first master of the Inventory is called: `\S+`"
+        r"|no joining node of the Inventory is called `\S+`",
+        "the Inventory says what machines are called; kubeadm takes a name as it stands, and a short one remains short",
+        ("InitConfiguration.nodeRegistration", {"name": "master-1"}),
+    ),
+    Kept(
+        r"(Init|Join)Configuration(\.controlPlane)?\.localAPIEndpoint\.advertiseAddress",
+        r"the first master of the Inventory has `\S+`|no joining node of the Inventory has `\S+`",
+        "the Inventory says where machines are",
+        ("InitConfiguration.localAPIEndpoint", {"advertiseAddress": "10.30.0.99"}),
+    ),
+    Kept(
+        r"Inventory\.nodes\[\d+\]\.name",
+        r"`\S+` has \d+ characters, at most 52 fit",
+        "with system:node: before it a common name is longer than X.509 allows, and whoever reads strictly refuses it",
+        (
+            "Inventory.nodes",
+            [{"name": f"{'m' * 30}.{'n' * 30}", "address": "10.30.0.11", "roles": ["control-plane"]}],
+        ),
+    ),
+    Kept(
+        r"ClusterConfiguration\.controlPlaneEndpoint",
+        r"`controlPlaneEndpoint` is missing",
+        "kubeadm makes a cluster that no second master can join",
+        ("ClusterConfiguration.controlPlaneEndpoint", ""),
+    ),
+    Kept(
+        r"ClusterConfiguration\.kubernetesVersion",
+        r"Kubernetes `v\S+` is not supported",
+        "the versions of all components, and what kubeadm makes of them, are known for the table's releases",
+        ("ClusterConfiguration.kubernetesVersion", "v1.30.5"),
+    ),
+    Kept(
         r"InitConfiguration\.bootstrapTokens\[\d+\]\.token",
         r"a second token with the id [a-z0-9]{6}",
         "kubeadm keeps the last one, and whoever holds another cannot join",
@@ -185,11 +271,6 @@ OURS = (
     (r"Inventory\.nodes\[\d+\]\.address", r"`\S+` is IPv(4|6), but services are in \S+"),
 )
 """Path and message of problems with the Inventory, about which kubeadm cannot be asked."""
-DISCOVERY = (
-    '{"bootstrapToken": {"token": "abcdef.0123456789abcdef", "apiServerEndpoint": "api.example.org:6443",'
-    ' "caCertHashes": ["sha256:00"]}}'
-)
-"""kubeadm wants it in JoinConfiguration, and hardway finds it by itself."""
 _ASK = """\
 ip link add kubeadm0 type veth peer name kubeadm1
 ip link set kubeadm0 up
@@ -199,9 +280,11 @@ case "$3" in
 *:*) ip -6 route add default dev kubeadm0 ;;
 *) ip route add default dev kubeadm0 ;;
 esac
+hostname "$4"
 "$1" config validate --config "$2"
 """
-"""In a network of its own, where kubeadm finds the address of the first master."""
+"""In a network of its own, where kubeadm finds the address of the first master, and its name where the Inventory has the
+whole of it."""
 
 
 def only_kubeadm_takes(kubeadm: Path, text: str, problems: Iterable[Problem]) -> list[str]:
@@ -222,13 +305,17 @@ def kubeadm_takes(kubeadm: Path, text: str) -> bool:
     parts = re.split(r"^---\n", text, flags=re.MULTILINE)
     kinds = {part: yaml.safe_load(part)["kind"] for part in parts}
     inventory = next(yaml.safe_load(part) for part in parts if kinds[part] == "Inventory")
-    address = str(inventory["nodes"][0]["address"])
+    first = inventory["nodes"][0]
+    address, name = str(first["address"]), str(first["name"])
     with tempfile.TemporaryDirectory(prefix="hardway-") as folder:
         file = Path(folder) / "kubeadm.yaml"
         file.write_text("---\n".join(_for_kubeadm(part, kinds[part]) for part in parts if kinds[part] != "Inventory"))
-        words = [str(kubeadm), str(file), f"{address}/{64 if ':' in address else 24}"]
+        words = [str(kubeadm), str(file), f"{address}/{64 if ':' in address else 24}", name]
         asked = subprocess.run(
-            ["unshare", "--net", "bash", "-euc", _ASK, "ask", *words], capture_output=True, text=True, check=False
+            ["unshare", "--net", "--uts", "bash", "-euc", _ASK, "ask", *words],
+            capture_output=True,
+            text=True,
+            check=False,
         )
     # Else it was not kubeadm that said no, or not because of the documents.
     assert asked.returncode == 0 or "To see the stack trace" in asked.stderr, asked.stderr
@@ -237,8 +324,12 @@ def kubeadm_takes(kubeadm: Path, text: str) -> bool:
 
 
 def _for_kubeadm(part: str, kind: str) -> str:
-    """A document as it is written (what YAML's readers make of a word is a part of the question), with a discovery."""
-    if kind != "JoinConfiguration":
+    """A document as it is written (what YAML's readers make of a word is a part of the question), with a discovery.
+
+    kubeadm wants one in JoinConfiguration, and hardway finds it by itself.
+    """
+    if kind != "JoinConfiguration" or "discovery" in yaml.safe_load(part):
         return part
     head, brace, _ = part.rstrip().rpartition("}") if part.startswith("{") else (part.rstrip(), "", "")
-    return f'{head}, "discovery": {DISCOVERY}}}\n' if brace else f"{head}\ndiscovery: {DISCOVERY}\n"
+    found = json.dumps({"bootstrapToken": DISCOVERY})
+    return f'{head}, "discovery": {found}}}\n' if brace else f"{head}\ndiscovery: {found}\n"

@@ -103,7 +103,11 @@ ETCD_FILES = st.sampled_from(
     ]
 )
 KUBELET_FLAGS = {
+    "cloud-provider": st.sampled_from(["external", ""]),
+    # The first is the first master's own in a cluster of kubeadm's default name.
+    "hostname-override": st.sampled_from(["master-1.kubernetes.example.com", "another"]),
     "max-pods": st.sampled_from(["50", "250"]),
+    "node-ip": st.sampled_from(["10.30.0.11", "fd30::b", "0.0.0.0", "10.30.0.11,fd30::b"]),
     "node-labels": st.sampled_from(["a=b", "a=b,c="]),
     "pod-infra-container-image": st.just("registry.example.com/pause:1"),
     "v": st.sampled_from(["2", "10"]),
@@ -121,11 +125,12 @@ TAINTS = st.one_of(
             [
                 {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},
                 {"key": "dedicated", "value": "db", "effect": "NoExecute"},
+                {"key": "dedicated", "value": "cache", "effect": "NoSchedule"},
                 {"key": "later", "effect": "PreferNoSchedule"},
             ]
         ),
         max_size=2,
-        unique_by=lambda taint: taint["key"],
+        unique_by=lambda taint: (taint["key"], taint["effect"]),
     ),
 )
 VOLUMES = st.lists(
@@ -191,6 +196,21 @@ PROXY_DOCUMENT = {
     "conntrack": st.just({"maxPerCore": 0, "min": None}),
     "bindAddress": st.just("10.30.0.11"),
 }
+PROXY = st.fixed_dictionaries(
+    {"http": st.sampled_from(["http://proxy.example.com:3128", "http://10.30.0.3:3128"])},
+    optional={
+        "https": st.just("http://proxy.example.com:3129"),
+        "noProxy": st.sampled_from([["10.30.0.0/24"], [".example.org", "fd30::/64"], []]),
+    },
+)
+KEY = "0123456789abcdef" * 4
+"""No secret: it is nobody's key."""
+DISCOVERY = {
+    "token": "abcdef.0123456789abcdef",
+    "apiServerEndpoint": "api.example.org:6443",
+    "caCertHashes": [f"sha256:{KEY}"],
+}
+"""bootstrapToken as `kubeadm token create --print-join-command` has it; here it is checked and not used."""
 TOKENS = st.lists(
     st.fixed_dictionaries(
         {},
@@ -231,6 +251,7 @@ FLAGS: list[Any] = [
 REGISTRATIONS: list[Any] = [
     {"criSocket": "tcp://1.2.3.4:5"},
     {"criSocket": "run/a.sock"},
+    *({"name": name} for name in ("master-1", "node.example.org", "MASTER-1.kubernetes.example.com", " ")),
     {"imagePullPolicy": "always"},
     {"taints": [{"key": "a"}]},
     {"taints": [{"key": "a", "effect": "No"}]},
@@ -246,6 +267,28 @@ ENDS: list[Any] = [
     {"advertiseAddress": "10.30.0.256"},
 ]
 KEYS = ["ab", "g" * 64, "0" * 64]
+DISCOVERIES: list[Any] = [
+    *(
+        {"bootstrapToken": {**DISCOVERY, **more}}
+        for more in (
+            {},
+            {"token": "a.b"},
+            {"apiServerEndpoint": "api.example.org"},
+            {"apiServerEndpoint": "fd30::b:6443"},
+            {"apiServerEndpoint": "[fd30::b]:6443"},
+            {"apiServerEndpoint": "https://api.example.org:6443"},
+            {"apiServerEndpoint": "api.example.org:66666"},
+            {"caCertHashes": ["md5:00"]},
+            {"caCertHashes": [KEY]},
+            {"caCertHashes": ["sha256:xyz"]},
+            {"caCertHashes": [], "unsafeSkipCAVerification": True},
+        )
+    ),
+    {"bootstrapToken": DISCOVERY, "tlsBootstrapToken": "a.b"},
+    {"bootstrapToken": DISCOVERY, "tlsBootstrapToken": "abcdef.0123456789abcdef"},
+    *({"bootstrapToken": DISCOVERY, "timeout": text} for text in ("5", "-1m", "")),
+    {"file": {"kubeConfigPath": "/srv/discovery.conf"}},
+]
 SPOILT = (
     (
         ("ClusterConfiguration", "networking", "serviceSubnet"),
@@ -320,6 +363,7 @@ SPOILT = (
     (("InitConfiguration", "localAPIEndpoint"), ENDS),
     (("JoinConfiguration", "controlPlane", "localAPIEndpoint"), ENDS),
     (("JoinConfiguration", "controlPlane", "certificateKey"), KEYS),
+    (("JoinConfiguration", "discovery"), DISCOVERIES),
     (
         ("JoinConfiguration", "caCertPath"),
         ["/srv/ca.crt", "pki/ca.crt", "/srv/ca.pem", "/", "", 5, "/srv/./ca.crt", "/srv/ca.crt/"],

@@ -10,6 +10,7 @@ from configurations import Configuration, clusters, gates
 from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 from minors import EVERY
+from settings_of_users import KUBELET_FLAGS
 
 from hardway.features import V1BETA3, V1BETA4
 from hardway.versions import release
@@ -73,6 +74,27 @@ def subnets(*colons: bool) -> Condition:
     )
 
 
+def nodes_of(role: str, count: int) -> Condition:
+    """So many nodes of a role."""
+    return lambda given: [node["roles"] for node in given["Inventory"]["nodes"]].count([role]) == count
+
+
+def kubelet_flag(name: str) -> Condition:
+    """A flag of kubelets in InitConfiguration, in either form."""
+
+    def condition(given: Documents) -> bool:
+        args = at(given.get(INIT), "nodeRegistration.kubeletExtraArgs") or ()
+        return name in args or name in [arg["name"] for arg in args if isinstance(arg, dict)]
+
+    return condition
+
+
+def taints_of_one_key(given: Documents) -> bool:
+    """Which only their effects tell apart."""
+    keys = [taint["key"] for taint in at(given.get(INIT), "nodeRegistration.taints") or ()]
+    return len(keys) > len(set(keys))
+
+
 def twice(given: Documents) -> bool:
     """A flag stands more than once."""
     flags = [arg["name"] for arg in at(given[CLUSTER], "apiServer.extraArgs") or () if isinstance(arg, dict)]
@@ -91,7 +113,25 @@ THINGS: dict[str, Condition] = {
     "IPv6": subnets(True),
     "both, IPv4 first": subnets(False, True),
     "both, IPv6 first": subnets(True, False),
-    "a second master": lambda given: given["Inventory"]["nodes"][1]["roles"] == ["control-plane"],
+    **{f"{count} masters": nodes_of("control-plane", count) for count in (1, 2, 3)},
+    **{f"{count} workers": nodes_of("worker", count) for count in (0, 1, 2)},
+    "a short name of a worker": lambda given: (
+        given["Inventory"]["nodes"][-1]["name"].startswith("worker-1")
+        and "." not in given["Inventory"]["nodes"][-1]["name"]
+    ),
+    "three masters and two workers": lambda given: (
+        nodes_of("control-plane", 3)(given) and nodes_of("worker", 2)(given)
+    ),
+    **{f"a proxy for {field}": has("Inventory", f"proxy.{field}") for field in ("http", "https", "noProxy")},
+    **{f"name of {kind}": has(kind, "nodeRegistration.name") for kind in (INIT, JOIN)},
+    "address": has(INIT, "localAPIEndpoint.advertiseAddress"),
+    "address of who joins": has(JOIN, "controlPlane.localAPIEndpoint.advertiseAddress"),
+    "certificateKey": has(INIT, "certificateKey"),
+    "certificateKey of who joins": has(JOIN, "controlPlane.certificateKey"),
+    "discovery": has(JOIN, "discovery.bootstrapToken.token"),
+    "another token for TLS": has(JOIN, "discovery.tlsBootstrapToken"),
+    **{f"kubelet's {flag}": kubelet_flag(flag) for flag in KUBELET_FLAGS},
+    "taints of one key": taints_of_one_key,
     "external etcd without TLS": etcd_files(),
     "external etcd with a CA": etcd_files("caFile"),
     "external etcd with a certificate": etcd_files("caFile", "certFile", "keyFile"),

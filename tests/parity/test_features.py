@@ -46,7 +46,7 @@ def test_api_versions_are_those_that_kubeadm_reads(version: str) -> None:
                 "kubernetesVersion": version,
                 "controlPlaneEndpoint": "api.example.org",
             },
-            {"kind": "Inventory", "nodes": [{"address": "10.30.0.11"}]},
+            {"kind": "Inventory", "nodes": [{"name": "master-1", "address": "10.30.0.11"}]},
         ]
         if kubeadm_takes(kubeadm(version), "---\n".join(map(yaml.safe_dump, documents))):
             read.append(api)

@@ -1,19 +1,18 @@
 """Files and objects are kubeadm's, field by field, for both examples (design section 7, promise 2)."""
 
-from dataclasses import replace
-
 import pytest
 from chapter_table import HEAD, table
 from sides import EXAMPLES, ROOT, example, kubeadm, report
 
-from hardway.config import load
-from hardway.model import CA_DIRECTORIES, Facts
+from hardway.config import loads
+from hardway.model import CA_DIRECTORIES
 from hardway.parity import documents, made
 from hardway.parity.compare import compare
 from hardway.parity.declared import DECLARED
 from hardway.parity.normalise import describe
 from hardway.parity.oracle import Oracle
 from hardway.parity.report import CLUSTER
+from hardway.steps.yaml import dump_all
 
 pytestmark = pytest.mark.parity
 
@@ -112,20 +111,13 @@ def test_every_item_belongs_to_a_chapter(name: str) -> None:
 
 def test_the_facts_of_the_node_decide_as_for_kubeadm() -> None:
     """systemd-resolved, CA directories, flags and taints of the inventory change our files as they change kubeadm's."""
-    path = example("lab")
-    cluster = load(path)
-    first = replace(
-        cluster.first_control_plane,
-        facts=Facts(resolved=True, ca_directories=CA_DIRECTORIES),
-        registration=replace(
-            cluster.first_control_plane.registration,
-            kubelet_extra_args=(("max-pods", "50"), ("v", "2")),
-            taints=(),
-        ),
-    )
-    changed = replace(cluster, nodes=(first, *cluster.nodes[1:]))
+    given = documents.read(example("lab").read_text())
+    first = next(value for value in given if value["kind"] == "Inventory")["nodes"][0]
+    first["facts"] = {"resolved": True, "caDirectories": list(CA_DIRECTORIES)}
+    first["kubeletExtraArgs"], first["taints"] = {"max-pods": "50", "v": "2"}, []
+    cluster = loads(dump_all(given), folder=example("lab").parent)
     folders = (cluster.paths.kubernetes, cluster.paths.kubelet)
-    ours, theirs = made.init(changed), Oracle(kubeadm("lab"), documents.read(path.read_text()), changed).init()
+    ours, theirs = made.init(cluster), Oracle(kubeadm("lab"), given, cluster).init()
     described = [describe(side.tree, side.around, {}, folders) for side in (ours, theirs)]
 
     assert compare(*described) == ()

@@ -72,7 +72,6 @@ def with_nodes(given: Documents, cluster: Cluster) -> Documents:
 
 def migrated(configuration: Configuration, cluster: Cluster) -> Configuration:
     """The cluster.yaml with what the real kubeadm makes of its own documents; it leaves out those of components."""
-    ours = [value for value in yaml.safe_load_all(configuration.text) if value["kind"] == "Inventory"]
     read = documents.read(configuration.text)
     of_kubeadm = [value for value in read if value["apiVersion"] == V1BETA3]
     others = [value for value in read if value not in of_kubeadm]
@@ -85,7 +84,7 @@ def migrated(configuration: Configuration, cluster: Cluster) -> Configuration:
     made = documents.read(new)
     assert {value["apiVersion"] for value in made} == {V1BETA4}
     assert {value["kind"] for value in made} == {"InitConfiguration", *(value["kind"] for value in of_kubeadm)}
-    return replace(configuration, text=f"{new}---\n{dump_all([*others, *ours])}")
+    return replace(configuration, text=f"{new}---\n{dump_all(others)}")
 
 
 def expected(old: Cluster, new: Cluster, given: Mapping[str, Document]) -> Cluster:

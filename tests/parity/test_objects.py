@@ -173,7 +173,7 @@ CASES: dict[str, tuple[str, Edit, str, str]] = {
         "mark-control-plane",
         put(":NoSchedule", ":NoExecute"),
         f"{NODE} taints",
-        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/control-plane:NoSchedule",
     ),
     "annotation": (
         "upload-config",
@@ -190,6 +190,16 @@ def test_the_change_is_found(case: str) -> None:
     chapter, edit, item, field = CASES[case]
 
     assert (item, field) in found(chapter, edit)
+
+
+def test_taints_of_one_key_are_told_apart_by_their_effects() -> None:
+    """The API keeps both; none of them hides the other."""
+    first, second = ({"key": "a", "value": "x", "effect": effect} for effect in ("NoSchedule", "NoExecute"))
+    both = objects.node_items("n", {"spec": {"taints": [first, second]}})
+
+    assert both == {"Node n taints": {"a:NoSchedule": "x", "a:NoExecute": "x"}}
+    for lost in ([first], [second], [first, {**second, "value": "y"}]):
+        assert compare(objects.node_items("n", {"spec": {"taints": lost}}), both)
 
 
 def test_a_request_that_is_left_out_is_found() -> None:

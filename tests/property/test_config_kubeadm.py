@@ -34,7 +34,7 @@ def init_at(address: str) -> dict[str, Any]:
         "apiVersion": "kubeadm.k8s.io/v1beta3",
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"advertiseAddress": address},
-        "nodeRegistration": {"name": "master-1", "criSocket": "unix:///run/containerd/containerd.sock"},
+        "nodeRegistration": {"name": "master-1.example.org", "criSocket": "unix:///run/containerd/containerd.sock"},
     }
 
 
@@ -75,7 +75,11 @@ def stored(folder: Path, documents: list[dict[str, Any]], name: str, key: str, *
 def model(documents: list[dict[str, Any]]) -> Any:
     """Our cluster of the same documents."""
     init = documents[0]
-    node = {"name": "master-1", "address": init["localAPIEndpoint"]["advertiseAddress"], "roles": ["control-plane"]}
+    node = {
+        "name": init["nodeRegistration"]["name"],
+        "address": init["localAPIEndpoint"]["advertiseAddress"],
+        "roles": ["control-plane"],
+    }
     inventory = {
         "apiVersion": "hardway.dev/v1alpha1",
         "kind": "Inventory",

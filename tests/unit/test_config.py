@@ -78,6 +78,15 @@ def test_all_problems_at_once_with_their_lines() -> None:
     assert len(found) >= 3
 
 
+@pytest.mark.parametrize("api", ["v1beta3", "v1beta4"])
+@pytest.mark.parametrize("version", ["v1.28.1", "v1.30.5", "v1.34.5", "v1.99.0"])
+def test_a_version_that_is_not_supported_is_one_problem(version: str, api: str) -> None:
+    """Nobody knows which documents it reads and which fields it has: nothing is said against either."""
+    text = LAB.replace("v1.30.4", version).replace("kubeadm.k8s.io/v1beta3", f"kubeadm.k8s.io/{api}")
+
+    assert [found for _, found in problems(text)] == [f"Kubernetes `{version}` is not supported"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -95,11 +104,43 @@ def test_all_problems_at_once_with_their_lines() -> None:
             "kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration",
             "does not read",
         ),
+        (
+            "kind: InitConfiguration\nnodeRegistration:",
+            "kind: InitConfiguration\nnodeRegistration:\n  name: master-1",
+            "`master-1` is not what the first master of the Inventory is called: `master-1.my-first-cluster.example.com`",
+        ),
+        (
+            "kind: JoinConfiguration\nnodeRegistration:",
+            "kind: JoinConfiguration\nnodeRegistration:\n  name: master-2",
+            "no joining node of the Inventory is called `master-2`",
+        ),
+        (
+            "kind: JoinConfiguration\n",
+            "kind: JoinConfiguration\ndiscovery: {bootstrapToken: {apiServerEndpoint: api.example.com}}\n",
+            "`api.example.com` is not a host with a port",
+        ),
+        (
+            "kind: JoinConfiguration\n",
+            "kind: JoinConfiguration\ndiscovery: {tlsBootstrapToken: a.b}\n",
+            "not a bootstrap token",
+        ),
+        ("kind: JoinConfiguration\n", "kind: JoinConfiguration\ndiscovery: {timeout: '5'}\n", "not a duration"),
     ],
 )
 def test_mistakes_are_named(old: str, new: str, message: str) -> None:
     """Each kind of mistake is found and named."""
     assert any(message in found for _, found in problems(LAB.replace(old, new)))
+
+
+def test_a_name_in_kubeadms_documents_is_that_of_the_node() -> None:
+    """In full, and in capitals as kubeadm takes it."""
+    text = LAB
+    for kind, name in (("Init", "Master-1"), ("Join", "worker-1")):
+        head = f"kind: {kind}Configuration\nnodeRegistration:"
+        text = text.replace(head, f"{head}\n  name: {name}.my-first-cluster.example.com")
+
+    assert text != LAB
+    assert loads(text) == loads(LAB)
 
 
 def test_unverified_joins_are_refused() -> None:

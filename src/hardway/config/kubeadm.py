@@ -255,7 +255,7 @@ class Discovery(Strict):
 
     bootstrap_token: BootstrapTokenDiscovery = Field(default_factory=BootstrapTokenDiscovery)
     tls_bootstrap_token: str = ""
-    timeout: str = "5m0s"
+    timeout: Duration = Duration("5m0s")
 
 
 class JoinConfiguration(TypeMeta):
@@ -274,5 +274,6 @@ UNSUPPORTED = {
     "dryRun": "`hardway plan` shows what would be done",
     "valueFrom": "a static pod can read no objects of the API: write the `value`",
     "file": "hardway finds the cluster with a token of its own (discovery.bootstrapToken)",
+    "timeAdded": "leave it out: a taint is added when its node registers",
 }
 """Fields that kubeadm has and hardway has not."""

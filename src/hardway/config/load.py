@@ -25,7 +25,6 @@ from hardway.config.inventory import API_VERSION, Inventory
 from hardway.config.mirror import validate
 from hardway.config.problems import InvalidConfiguration, Problem
 from hardway.config.sources import Sources
-from hardway.features import Features
 from hardway.gotypes.durations import nanoseconds
 from hardway.gotypes.structs import did_you_mean, wrong
 from hardway.kinds import kubelet
@@ -80,7 +79,8 @@ def loads(text: str, *, file: str = "cluster.yaml", folder: Path = Path()) -> Cl
     if not documents and not problems:
         problems.append(Problem("is empty", hint="it holds kubeadm's documents and an Inventory"))
     problems += _sort_out(documents)
-    sources = Sources(versions.find(kubernetes_version(documents)))
+    kubernetes = kubernetes_version(documents)
+    sources = Sources(versions.find(kubernetes), kubernetes)
     problems += _read(documents, sources)
     # What goes together can only be asked where both documents could be read.
     if all(kind in sources.parsed for kind in REQUIRED):
@@ -122,7 +122,7 @@ def kubernetes_version(documents: list[SourceDocument]) -> str:
 def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem]:
     """Each document for itself."""
     for document in documents:
-        version = version_problem(document, sources.features)
+        version = version_problem(document, sources.config_apis)
         if version is not None:
             yield version
         elif document.kind in COMPONENTS:
@@ -144,20 +144,18 @@ def _read(documents: list[SourceDocument], sources: Sources) -> Iterator[Problem
             )
 
 
-def version_problem(document: SourceDocument, features: Features) -> Problem | None:
+def version_problem(document: SourceDocument, readable: tuple[str, ...]) -> Problem | None:
     """The document is in an API version that is not read."""
     if document.kind in COMPONENTS or document.kind == "Inventory":
         known = COMPONENTS[document.kind][0] if document.kind in COMPONENTS else API_VERSION
         if document.api_version != known:
             return document.problem(("apiVersion",), f"must be `{known}`, not `{document.api_version}`")
-    elif document.kind in MIRRORS:
-        readable = features.config_apis
-        if document.api_version not in readable:
-            return document.problem(
-                ("apiVersion",),
-                f"kubeadm of this version does not read `{document.api_version}`",
-                f"it reads: {', '.join(readable)}",
-            )
+    elif document.kind in MIRRORS and document.api_version not in readable:
+        return document.problem(
+            ("apiVersion",),
+            f"kubeadm of this version does not read `{document.api_version}`",
+            f"it reads: {', '.join(readable)}",
+        )
     return None
 
 

@@ -20,6 +20,8 @@ from hardway.operations.tokens import is_token
 from hardway.versions import Release
 
 CERTIFICATE_KEY = re.compile(r"[0-9a-fA-F]{64}")
+HOST_AND_PORT = re.compile(r"(\[[^][]*\]|[^][:]*):[^][:]*")
+"""As Go's net.SplitHostPort takes them."""
 ENDPOINT = re.compile(r"(?P<host>\[[^]]*\]|[^:]*)(:(?P<port>\d*))?")
 _HOST = (
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])"
@@ -40,6 +42,7 @@ BUILT = (
 """Feature gates that can be set here; of the others only the default is built."""
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 SKIPPABLE = ("addon", "addon/coredns", "addon/kube-proxy", "show-join-command")
+NAMES = "leave it out: names come from the Inventory, with clusterName and baseDomain behind one without dots"
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -192,11 +195,11 @@ def _init(sources: Sources, about: SourceDocument, init: api.InitConfiguration) 
     first = sources.first_master
     if first is not None:
         name, where = init.node_registration.name, init.local_api_endpoint.advertise_address
-        if name and sources.full_name(name) != sources.full_name(first.name):
+        if name and _node_name(name) != sources.full_name(first.name):
             yield about.problem(
                 ("nodeRegistration", "name"),
-                f"the first master of the Inventory is called `{sources.full_name(first.name)}`",
-                "leave it out: names come from the Inventory",
+                f"`{name}` is not what the first master of the Inventory is called: `{sources.full_name(first.name)}`",
+                NAMES,
             )
         if where and address(where) != address(first.address):
             yield about.problem(
@@ -220,17 +223,29 @@ def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) 
     yield from _timeouts(about, join.timeouts)
     first, name = sources.first_master, join.node_registration.name
     joining = {sources.full_name(node.name) for node in sources.inventory.nodes if node is not first}
-    if name and sources.full_name(name) not in joining:
+    if name and _node_name(name) not in joining:
         yield about.problem(
             ("nodeRegistration", "name"),
             f"no joining node of the Inventory is called `{name}`",
-            "leave it out: names come from the Inventory",
+            NAMES,
         )
     token = join.discovery.bootstrap_token
     if token.token and not is_token(token.token):
         yield about.problem(
             ("discovery", "bootstrapToken", "token"), "not a bootstrap token", "leave it out: each node gets its own"
         )
+    if join.discovery.tls_bootstrap_token and not is_token(join.discovery.tls_bootstrap_token):
+        yield about.problem(
+            ("discovery", "tlsBootstrapToken"), "not a bootstrap token", "leave it out: each node gets its own"
+        )
+    if token.api_server_endpoint and not HOST_AND_PORT.fullmatch(token.api_server_endpoint):
+        yield about.problem(
+            ("discovery", "bootstrapToken", "apiServerEndpoint"),
+            f"`{token.api_server_endpoint}` is not a host with a port",
+            "leave it out: it is controlPlaneEndpoint",
+        )
+    if nanoseconds(join.discovery.timeout) is None:
+        yield about.problem(("discovery", "timeout"), "not a duration", "for example 5m0s")
     if token.unsafe_skip_ca_verification:
         yield about.problem(
             ("discovery", "bootstrapToken", "unsafeSkipCAVerification"),
@@ -251,6 +266,11 @@ def _join(sources: Sources, about: SourceDocument, join: api.JoinConfiguration) 
         yield about.problem(("caCertPath",), f"`{join.ca_cert_path}` is not the absolute path of a .crt")
     for number, phase in enumerate(join.skip_phases):
         yield about.problem(("skipPhases", number), f"phase `{phase}` cannot be left out when nodes join")
+
+
+def _node_name(name: str) -> str:
+    """nodeRegistration.name as kubeadm reads it: no domain is put behind it (`k8s.io/component-helpers/node/util`, GetHostname)."""
+    return name.strip().lower()
 
 
 def _registration(about: SourceDocument, registration: api.NodeRegistration) -> Iterator[Problem]:

@@ -19,6 +19,8 @@ class Sources:
 
     release: Release | None = None
     """What belongs to kubernetesVersion; None where nothing is known of that."""
+    kubernetes: str = versions.DEFAULT
+    """kubernetesVersion, as it stands there."""
     documents: dict[str, SourceDocument] = field(default_factory=dict)
     parsed: dict[str, api.TypeMeta] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -32,8 +34,14 @@ class Sources:
 
     @property
     def features(self) -> Features:
-        """Those of the release; of the default one where it is not known, so that everything else can be checked."""
-        return (self.release or versions.release(versions.DEFAULT)).features
+        """Those of the release; of the nearest one where it is not known, so that everything else can be checked."""
+        return (self.release or versions.nearest(self.kubernetes)).features
+
+    @property
+    def config_apis(self) -> tuple[str, ...]:
+        """API versions of kubeadm's documents that can be read; all of them where nobody knows what the release reads."""
+        known = (self.release,) if self.release else versions.RELEASES
+        return tuple(dict.fromkeys(api for release in known for api in release.features.config_apis))
 
     @property
     def inventory(self) -> Inventory:

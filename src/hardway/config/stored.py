@@ -101,7 +101,7 @@ def _release(documents: list[SourceDocument], etcd_tag: str) -> Release | None:
 
 def _read(sources: Sources, name: str, document: SourceDocument) -> Iterator[Objection]:
     """Puts what can be read of a document into `sources`. kubeadm warns of fields that it does not know, and goes on."""
-    version = version_problem(document, sources.features)
+    version = version_problem(document, sources.config_apis)
     if document.kind in COMPONENTS and version:
         yield Objection(name, version, unreadable=True)
     elif document.kind in COMPONENTS:

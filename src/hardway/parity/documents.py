@@ -1,5 +1,10 @@
-"""The kubeadm documents of a cluster.yaml, as their user would write them for one node. Pure."""
+"""The kubeadm documents of a cluster.yaml, as their user would write them for one node. Pure.
 
+What the user's documents say goes to kubeadm as it was read, never as our model has it: a mistake in our reading would
+be handed to both sides, and nobody would see it. Only what the Inventory says of a node is put in.
+"""
+
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,12 +15,13 @@ from hardway.model import Node
 from hardway.steps.yaml import dump_all
 
 Documents = list[dict[str, Any]]
+OF_NODES = ("InitConfiguration", "JoinConfiguration", "Inventory")
 
 
 def read(text: str) -> Documents:
-    """All documents but the Inventory of a text that `loads` takes, read as kubeadm reads it."""
+    """All documents of a text that `loads` takes, read as kubeadm reads it."""
     found, _ = parse(text)
-    return [document.value for document in found if document.kind != "Inventory"]
+    return [document.value for document in found]
 
 
 def for_init(documents: Documents, node: Node, **run: Any) -> str:
@@ -23,14 +29,14 @@ def for_init(documents: Documents, node: Node, **run: Any) -> str:
 
     `run`: fields of InitConfiguration that belong to one run, such as `certificateKey`.
     """
-    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
+    others = [value for value in documents if value["kind"] not in OF_NODES]
     return dump_all([{**_init(documents, node, _of_kind(documents, "InitConfiguration")), **run}, *others])
 
 
 def for_join(documents: Documents, node: Node, discovery: Mapping[str, Any], certificate_key: str) -> str:
     """kubeadm.yaml of a node that joins; `certificate_key` opens the CAs of a master's."""
     join = _of_kind(documents, "JoinConfiguration")
-    init = _init(documents, node, join)
+    init = _init(documents, node, _of_all(join))
     made = {**join, "kind": "JoinConfiguration", "discovery": dict(discovery)}
     made |= {key: init[key] for key in ("apiVersion", "nodeRegistration")}
     made.pop("controlPlane", None)
@@ -47,16 +53,15 @@ def as_joined(documents: Documents, node: Node, features: Features) -> str:
     kubeadm makes a joining master's certificates, kubeconfigs and manifests from one, filled with what
     JoinConfiguration says of the node (`app/cmd/join.go`, fetchInitConfigurationFromJoinConfiguration).
     """
-    others = [value for value in documents if value["kind"] not in ("InitConfiguration", "JoinConfiguration")]
+    others = [value for value in documents if value["kind"] not in OF_NODES]
     join = _of_kind(documents, "JoinConfiguration")
-    endpoint = (join.get("controlPlane") or {}).get("localAPIEndpoint") or {}
     source = {
         "apiVersion": join.get("apiVersion"),
         "nodeRegistration": join.get("nodeRegistration"),
-        "localAPIEndpoint": endpoint,
+        "localAPIEndpoint": (join.get("controlPlane") or {}).get("localAPIEndpoint"),
         **{name: join[name] for name in ("timeouts", "patches") if join.get(name)},
     }
-    init = _init(documents, node, source)
+    init = _init(documents, node, _of_all(source))
     if not node.is_control_plane:
         _flag_of_taints(init, features)
     return dump_all([init, *others])
@@ -109,24 +114,51 @@ def _of_kind(documents: Documents, kind: str) -> dict[str, Any]:
     return next((value for value in documents if value["kind"] == kind), {})
 
 
+def _of_all(join: dict[str, Any]) -> dict[str, Any]:
+    """What JoinConfiguration says of every node that joins: a name or an address in it is that of one of them."""
+    registration, endpoint = join.get("nodeRegistration") or {}, join.get("localAPIEndpoint") or {}
+    return {
+        **join,
+        "nodeRegistration": {key: value for key, value in registration.items() if key != "name"},
+        "localAPIEndpoint": {key: value for key, value in endpoint.items() if key != "advertiseAddress"},
+    }
+
+
 def _init(documents: Documents, node: Node, source: dict[str, Any]) -> dict[str, Any]:
-    cluster = _of_kind(documents, "ClusterConfiguration")
-    api = source.get("apiVersion") or cluster["apiVersion"]
-    registration = dict(source.get("nodeRegistration") or {})
-    registration["name"] = node.name
-    if node.registration.kubelet_extra_args:
-        args = node.registration.kubelet_extra_args
-        registration["kubeletExtraArgs"] = (
+    api = source.get("apiVersion") or _of_kind(documents, "ClusterConfiguration")["apiVersion"]
+    registration, endpoint = source.get("nodeRegistration") or {}, source.get("localAPIEndpoint") or {}
+    own = _entry(documents, node)
+    added: dict[str, Any] = {"name": registration.get("name") or node.name}
+    if own.get("kubeletExtraArgs"):
+        args = _laid_over(registration.get("kubeletExtraArgs"), own["kubeletExtraArgs"])
+        added["kubeletExtraArgs"] = (
             dict(args) if api == V1BETA3 else [{"name": name, "value": value} for name, value in args]
         )
-    if node.registration.taints is not None:
-        registration["taints"] = [
-            {"key": taint.key, "value": taint.value, "effect": taint.effect} for taint in node.registration.taints
-        ]
+    if own.get("taints") is not None:
+        added["taints"] = own["taints"]
     return {
         **source,
         "apiVersion": api,
         "kind": "InitConfiguration",
-        "nodeRegistration": registration,
-        "localAPIEndpoint": {**(source.get("localAPIEndpoint") or {}), "advertiseAddress": node.address},
+        "nodeRegistration": {**registration, **added},
+        "localAPIEndpoint": {**endpoint, "advertiseAddress": endpoint.get("advertiseAddress") or node.address},
     }
+
+
+def _entry(documents: Documents, node: Node) -> dict[str, Any]:
+    """What the Inventory says of a node; no two have one address."""
+    entries = _of_kind(documents, "Inventory")["nodes"]
+    return next(entry for entry in entries if str(ipaddress.ip_address(entry["address"])) == node.address)
+
+
+def _laid_over(shared: Any, own: Any) -> list[tuple[str, Any]]:
+    """kubeletExtraArgs in either form, and a node's own in place of those that have its names."""
+    ours = _pairs(own)
+    return [pair for pair in _pairs(shared) if pair[0] not in dict(ours)] + ours
+
+
+def _pairs(args: Any) -> list[tuple[str, Any]]:
+    """A map as kubeadm sorts it, a list as it stands."""
+    if isinstance(args, list):
+        return [(arg.get("name", ""), arg.get("value", "")) for arg in args]
+    return sorted((args or {}).items())

@@ -131,14 +131,17 @@ def _taint(text: str) -> dict[str, str]:
 
 
 def node_items(name: str, patch: Mapping[str, Any]) -> dict[str, Fields]:
-    """What a patch of a Node says of its labels, annotations and taints, each an item of its own."""
+    """What a patch of a Node says of its labels, annotations and taints, each an item of its own.
+
+    Taints are told apart by key and effect, as the API does it.
+    """
     metadata, spec = patch.get("metadata") or {}, patch.get("spec") or {}
     items = {
         f"Node {name} {kind}": flatten(metadata[kind]) for kind in ("labels", "annotations") if metadata.get(kind)
     }
     if spec.get("taints"):
         items[f"Node {name} taints"] = {
-            taint["key"]: f"{taint.get('value', '')}:{taint['effect']}" for taint in spec["taints"]
+            f"{taint['key']}:{taint['effect']}": taint.get("value") or "" for taint in spec["taints"]
         }
     return items
 

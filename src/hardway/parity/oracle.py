@@ -22,6 +22,8 @@ from hardway.renderers import sandbox
 from hardway.renderers.files import Entry, Kind, Tree, contents, file
 
 CONFIG = "/root/kubeadm.yaml"
+_LOG = "/root/kubeadm.log"
+_SOCKET = re.compile(r'\[patchnode\] Uploading the CRI [Ss]ocket (?:information )?"([^"]+)" to')
 
 INIT_PHASES = ("certs all", "kubeconfig all", "etcd local", "control-plane all", "kubelet-start")
 """In the order of `kubeadm init`."""
@@ -130,10 +132,12 @@ class Oracle:
         skipped = ",".join((*NOT_OF_THE_API, *documents.skipped(self.documents)))
         start = {CONFIG: file(documents.for_init(self.documents, node), 0o600), **patch_files(node)}
         upload = "--upload-certs " if self.cluster.joining_control_planes else ""
-        script = f"{exported(self.cluster)}kubeadm init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}\n"
+        command = f"kubeadm -v 1 init --dry-run {upload}--config {CONFIG} --skip-phases {skipped}"
+        script = f"{exported(self.cluster)}{command} 2>{_LOG} || {{ cat {_LOG} >&2; exit 1; }}\n"
         begun = now()
         done = sandbox.run(self._machine(node), script, start, what="kubeadm init --dry-run")
-        shown = [_annotated(action, node) if _is_unknown(action) else action for action in parse(done.output)]
+        log = done.tree[_LOG].content.decode()
+        shown = [_annotated(action, log) if _is_unknown(action) else action for action in parse(done.output)]
         return (*NOT_SHOWN, *shown), Made(_dry_files(done.tree, self.cluster.paths.pki), begun, now())
 
     def _machine(self, node: Node) -> sandbox.Machine:
@@ -161,9 +165,10 @@ def _is_unknown(action: Action) -> bool:
     return action.value is None and (action.verb, action.resource) == ("PATCH", "nodes")
 
 
-def _annotated(action: Action, node: Node) -> Action:
-    """The patch of `upload-config` that the dry run does not show (`app/phases/patchnode`, AnnotateCRISocket)."""
-    annotations = {"kubeadm.alpha.kubernetes.io/cri-socket": node.registration.cri_socket}
+def _annotated(action: Action, log: str) -> Action:
+    """The patch of `upload-config` that the dry run does not show, from its log (`app/phases/patchnode`, AnnotateCRISocket)."""
+    found = _SOCKET.search(log)
+    annotations = {"kubeadm.alpha.kubernetes.io/cri-socket": found[1]} if found else {}
     return replace(action, value={"metadata": {"annotations": annotations}})
 
 
