@@ -64,7 +64,9 @@ def check_expiration(
         ui.data(outputs.EXPIRATION.text([_as_data(item, now) for item in found]))
     else:
         _show(found, now)
-    late = [item for item in found if item.expires is None or item.expires - now < timedelta(days=days)]
+    spared = expiration.spared(cluster)
+    asked_for = [item for item in found if item.stored.pem or item.stored.name not in spared]
+    late = [item for item in asked_for if item.expires is None or item.expires - now < timedelta(days=days)]
     if exit_code and late:
         raise typer.Exit(10)
 
@@ -145,7 +147,8 @@ def renew(
     requests = {node.name: asked(cluster, node, wanted, found) for node in masters}
     for item in found:
         if item.parsed is None and item.stored.name in wanted:
-            ui.say(f"{_short(item)}: {item.stored.name} is missing: hardway apply makes it")
+            cure = "it may be" if item.stored.name in expiration.spared(cluster) else "hardway apply makes it"
+            ui.say(f"{_short(item)}: {item.stored.name} is missing: {cure}")
     result = asyncio.run(_renew(cluster, requests, connect, force, dry_run, json))
     if dry_run:
         return
