@@ -222,11 +222,14 @@ def test_the_first_master_of_the_list_may_be_one_that_joined(put_away: Harness, 
     one, two = (
         next(n for n, line in enumerate(lines) if f"{{name: {name}," in line) for name in ("master-1", "master-2")
     )
+    for number, share in ((one, "10.244.0.0/24"), (two, "10.244.1.0/24")):
+        lines[number] = lines[number].replace(",", f", podCIDR: {share},", 1)
     lines[one], lines[two] = lines[two], lines[one]
     other = Harness(tmp_path / "cluster.yaml", put_away.lab)
     other.file.write_text("".join(lines))
 
-    other.assert_nothing_to_do("--only", "kubeconfig", "--only", "bootstrap-token")
+    # Elsewhere routes and balancers follow the order of the list.
+    other.assert_nothing_to_do("--node", "master-1", "--node", "master-2")
     assert other.lab.exec("master-2", IS_MADE) == ""
 
 

@@ -145,9 +145,10 @@ def renew(
     connect = connection(ask_sudo_password)
     found = _stored(cluster, masters, connect)
     requests = {node.name: asked(cluster, node, wanted, found) for node in masters}
+    spared = expiration.spared(cluster)
     for item in found:
         if item.parsed is None and item.stored.name in wanted:
-            cure = "it may be" if item.stored.name in expiration.spared(cluster) else "hardway apply makes it"
+            cure = "nothing to renew" if item.stored.name in spared else "hardway apply makes it"
             ui.say(f"{_short(item)}: {item.stored.name} is missing: {cure}")
     result = asyncio.run(_renew(cluster, requests, connect, force, dry_run, json))
     if dry_run:
