@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.lab
 NODES = {"master-1", "master-2", "master-3", "worker-1"}
 MASTERS = {"master-1", "master-2", "master-3"}
 BALANCERS = {"lb-1", "lb-2"}
+SUPER_ADMIN = "/etc/kubernetes/super-admin.conf"
+IS_MADE = f"ls {SUPER_ADMIN} /run/hardway/keys/super-admin.key 2>/dev/null || true"
 
 
 def test_nodes_ready_and_system_pods_running(cluster: Harness) -> None:
@@ -194,8 +197,67 @@ def test_all_nodes_rebooted(cluster: Harness) -> None:
     cluster.assert_nothing_to_do()
 
 
-def test_a_worker_leaves_and_comes_back(cluster: Harness) -> None:
-    """Removed and reset: the cluster does not list it, nothing of the cluster is on it; added again: Ready."""
+@pytest.fixture
+def put_away(cluster: Harness) -> Iterator[Harness]:
+    """The cluster without super-admin.conf, as kubeadm advises; the file is back afterwards."""
+    cluster.lab.exec("master-1", f"mv {SUPER_ADMIN} /root/")
+    yield cluster
+    cluster.lab.exec("master-1", f"mv /root/{SUPER_ADMIN.rpartition('/')[2]} {SUPER_ADMIN}")
+
+
+def test_super_admin_conf_is_put_away(put_away: Harness) -> None:
+    """Nobody misses it, and nobody makes it again."""
+    put_away.assert_nothing_to_do()
+    told = [json.loads(line) for line in put_away.hardway("apply", "--events").stdout.splitlines()]
+    assert [event for event in told if event["event"] == "step-done"] == []
+    put_away.hardway("check")
+    put_away.hardway("certs", "check-expiration", "--exit-code")
+    put_away.assert_nothing_found()
+    assert put_away.lab.exec("master-1", IS_MADE) == ""
+
+
+def test_the_first_master_of_the_list_may_be_one_that_joined(put_away: Harness, tmp_path: Path) -> None:
+    """kubeadm gives super-admin.conf to the master that it initialises, and the Inventory may name that one later."""
+    lines = put_away.file.read_text().splitlines(keepends=True)
+    one, two = (
+        next(n for n, line in enumerate(lines) if f"{{name: {name}," in line) for name in ("master-1", "master-2")
+    )
+    for number, share in ((one, "10.244.0.0/24"), (two, "10.244.1.0/24")):
+        lines[number] = lines[number].replace(",", f", podCIDR: {share},", 1)
+    lines[one], lines[two] = lines[two], lines[one]
+    other = Harness(tmp_path / "cluster.yaml", put_away.lab)
+    other.file.write_text("".join(lines))
+
+    # Elsewhere routes and balancers follow the order of the list.
+    other.assert_nothing_to_do("--node", "master-1", "--node", "master-2")
+    assert other.lab.exec("master-2", IS_MADE) == ""
+
+
+def test_what_only_super_admin_conf_can_mend(put_away: Harness) -> None:
+    """Without the binding of its group admin.conf may do nothing: the plan says so, and both are made again."""
+    admins = "kubeadm:cluster-admins"
+    put_away.kubectl(f"delete clusterrolebinding {admins}")
+    try:
+        chapters = ("--only", "kubeconfig", "--only", "bootstrap-token", "--node", "master-1")
+        due = [
+            change["step"] for change in json.loads(put_away.hardway("plan", "--json", *chapters).stdout)["changes"]
+        ]
+        put_away.hardway("apply", *chapters)
+
+        assert due[:3] == ["kubeconfig/keys", "kubeconfig/super-admin", "bootstrap-token/cluster-admins"]
+        assert put_away.kubectl(f"get clusterrolebinding {admins} -o name") != ""
+        put_away.assert_nothing_to_do()
+    finally:
+        put_away.lab.exec("master-1", f"[ -s {SUPER_ADMIN} ] || cp /root/super-admin.conf {SUPER_ADMIN}")
+        put_away.hardway("apply", "--only", "bootstrap-token", "--node", "master-1")
+
+
+def test_a_worker_leaves_and_comes_back(put_away: Harness) -> None:
+    """Removed and reset: the cluster does not list it, nothing of the cluster is on it; added again: Ready.
+
+    Without super-admin.conf, which whoever joins needs as little.
+    """
+    cluster = put_away
     refused = cluster.hardway("node", "remove", "worker-1", check=False)
     assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
     # The pod `web` has no controller.

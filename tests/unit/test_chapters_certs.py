@@ -458,6 +458,12 @@ def test_finalize_waits_for_the_kubelet_and_then_points_at_its_file(tmp_path: Pa
     expected = f"users:\n- name: n\n  user:\n    client-certificate: {pem}\n    client-key: {pem}\n"
     assert (expected, 0o600) == (conf.read_text(), stat.S_IMODE(conf.stat().st_mode))
 
+    started = "systemctl() { echo '2020-01-01 00:00:00 UTC'; }\n"
+    assert bash(tmp_path, started + change.unless.script).stdout == "the kubelet was not restarted since\n"
+    # A first master that joined: its kubelet writes the file after its start.
+    conf.write_text(expected.replace("name: n", "name: default-auth"))
+    assert bash(tmp_path, started + change.unless.script).returncode == 0
+
 
 def test_a_kubelet_that_does_not_rotate_keeps_its_certificate() -> None:
     """kubeadm does nothing there; waiting for the file would be in vain."""

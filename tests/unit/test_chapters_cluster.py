@@ -289,18 +289,19 @@ def test_a_name_of_a_cluster_is_no_bash(tmp_path: Path, name: str) -> None:
     assert written["users"][0]["user"] == {"token": values["token"]}
 
 
-def test_the_first_objects_are_made_by_the_super_admin() -> None:
-    """admin.conf has no rights before kubeadm:cluster-admins is bound."""
+def test_only_the_binding_of_administrators_is_made_by_the_super_admin() -> None:
+    """admin.conf may do nothing before kubeadm:cluster-admins is bound, and everything afterwards."""
     cluster = lab_cluster()
-    steps = list(bootstrap_token.steps(cluster, cluster.first_control_plane))
+    first, *others = bootstrap_token.steps(cluster, cluster.first_control_plane)
 
-    assert steps[0].id == "bootstrap-token/rbac"
-    assert isinstance(steps[0], ApiObjects)
-    assert steps[0].objects[0]["metadata"] == {"name": "kubeadm:cluster-admins"}
-    assert steps[0].kubeconfig == "/etc/kubernetes/super-admin.conf"
-    for step in steps[1:]:
-        assert isinstance(step, Command)
-        assert "/admin.conf" not in step.script + step.unless.script
+    assert isinstance(first, ApiObjects)
+    assert [item["metadata"] for item in first.objects] == [{"name": "kubeadm:cluster-admins"}]
+    assert (first.kubeconfig, first.fallback) == ("/etc/kubernetes/admin.conf", "/etc/kubernetes/super-admin.conf")
+    for item in lower_all(others):
+        assert isinstance(item, Run)
+        assert "/super-admin.conf" not in item.script + item.unless.script
+        assert "/admin.conf" in item.script
+        assert "/admin.conf" in item.unless.script
 
 
 def test_a_single_master_makes_no_tokens() -> None:
@@ -309,6 +310,7 @@ def test_a_single_master_makes_no_tokens() -> None:
     node = cluster.first_control_plane
 
     assert [step.id for step in bootstrap_token.steps(cluster, node)] == [
+        "bootstrap-token/cluster-admins",
         "bootstrap-token/rbac",
         "bootstrap-token/cluster-info",
     ]

@@ -117,7 +117,7 @@ def test_what_kubelets_renew_is_not_listed() -> None:
 
     assert first == sorted(first)
     assert len(first) == 11
-    assert set(first) - set(second) == {"super-admin.conf"}
+    assert set(first) - set(second) == {"super-admin.conf"} == expiration.spared(cluster)
 
 
 def test_every_certificate_has_readers_or_tools() -> None:

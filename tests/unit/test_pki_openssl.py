@@ -280,6 +280,62 @@ def test_a_kubeconfig_of_another_server_is_written_again(node: tuple[Path, Clust
     )
 
 
+def with_kubectl(root: Path, conf: str, text: str) -> str:
+    """Directory with a kubectl that says this, asked with that kubeconfig."""
+    tool = root / "bin/kubectl"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/bash\n[ "$1" = "--kubeconfig={conf}" ] || exit 2\n{text}\n')
+    tool.chmod(0o755)
+    return str(tool.parent)
+
+
+def initialise(cluster: Cluster) -> None:
+    """The API server's manifest is there."""
+    manifest = Path(f"{cluster.paths.manifests}/kube-apiserver.yaml")
+    manifest.parent.mkdir(exist_ok=True)
+    manifest.write_text("kind: Pod\n")
+
+
+ANSWERS = {"yes": ("echo yes", True), "no": ("echo no; exit 1", False), "silence": ("exit 1", True)}
+
+
+@pytest.mark.parametrize("said", ANSWERS)
+def test_super_admin_conf_may_be_missing_until_admin_conf_is_refused(
+    node: tuple[Path, Cluster], monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """kubeadm advises to put it away. An API that does not answer is no reason to issue what passes RBAC by."""
+    root, cluster = node
+    kubectl, is_content = ANSWERS[said]
+    monkeypatch.setenv("PATH", with_kubectl(root, conf(cluster, "admin").path, kubectl), prepend=":")
+    spec = conf(cluster, "super-admin")
+    asked = (
+        questions.kubeconfig_keys_made(f"{root}/keys", [spec]),
+        questions.kubeconfig_written(spec),
+        questions.lasts(spec, 86400),
+    )
+    assert [ask(root, question) for question in asked] == ["", "", ""]
+    Path(spec.path).unlink()
+    missing = [f"no key for {spec.path}", "not written yet", "it cannot be read"]
+
+    # Before there is an API server on this master, nobody is asked.
+    assert [ask(root, question) for question in asked] == missing
+    initialise(cluster)
+    assert [ask(root, question) for question in asked] == (["", "", ""] if is_content else missing)
+
+
+def test_a_super_admin_conf_that_is_there_has_to_be_right(
+    node: tuple[Path, Cluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever admin.conf may do: what lies there is judged and made anew as any other kubeconfig."""
+    root, cluster = node
+    monkeypatch.setenv("PATH", with_kubectl(root, conf(cluster, "admin").path, "echo yes"), prepend=":")
+    initialise(cluster)
+    spec = replace(conf(cluster, "super-admin"), server="https://10.11.0.99:6443")
+
+    assert ask(root, questions.kubeconfig_written(spec)) == "it points to another server"
+    assert ask(root, questions.lasts(spec, 366 * 86400)).startswith("notAfter=")
+
+
 def test_names_that_yaml_and_bash_could_misread(node: tuple[Path, Cluster]) -> None:
     """clusterName is free text for kubeadm; it arrives as it is."""
     root, cluster = node

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.kubectl import HAS_JOINED, apply, kubectl, nodes_asked
 from hardway.chapters.objects import BOOTSTRAPPERS, binding, group, role, rule, user
-from hardway.chapters.user_tokens import SUPER_ADMIN, expiration, read_token, token_data, token_secret, user_tokens
+from hardway.chapters.user_tokens import expiration, read_token, token_data, token_secret, user_tokens
 from hardway.model import Cluster, Document, Node
+from hardway.pki.kubeconfigs import SUPER_ADMIN
 from hardway.steps import ApiObjects, Check, Command, Step
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import for_each, heredoc, input_file, quote
@@ -23,9 +24,16 @@ EMPTY = "preferences: {}"
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield ApiObjects(
+        "bootstrap-token/cluster-admins",
+        (binding("kubeadm:cluster-admins", "cluster-admin", [group("kubeadm:cluster-admins")]),),
+        f"{cluster.paths.kubernetes}/admin.conf",
+        fallback=f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
+        why="admin.conf may do nothing before this is there: as in kubeadm (EnsureAdminClusterRoleBinding) it is all that"
+        " super-admin.conf is taken for, which can be put away afterwards",
+    )
+    yield ApiObjects(
         "bootstrap-token/rbac",
         (
-            binding("kubeadm:cluster-admins", "cluster-admin", [group("kubeadm:cluster-admins")]),
             role("kubeadm:get-nodes", [rule(["nodes"], ["get"])]),
             binding("kubeadm:get-nodes", "kubeadm:get-nodes", [group(BOOTSTRAPPERS)]),
             binding("kubeadm:kubelet-bootstrap", "system:node-bootstrapper", [group(BOOTSTRAPPERS)]),
@@ -48,8 +56,8 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
             ),
             *(() if cluster.release.features.kubelet_client_is_admin else (kubelet_client(),)),
         ),
-        f"{cluster.paths.kubernetes}/{SUPER_ADMIN}.conf",
-        why="admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects",
+        f"{cluster.paths.kubernetes}/admin.conf",
+        why="a token lets a node ask for a certificate and read cluster-info, and nothing else",
     )
     if cluster.bootstrap_tokens:
         # Before cluster-info, which says that it was done.
@@ -96,10 +104,10 @@ def _cluster_info(cluster: Cluster) -> Command:
     return Command(
         "bootstrap-token/cluster-info",
         "publish the CA and the endpoint in ConfigMap cluster-info",
-        f"{read_ca}{apply(cluster, SUPER_ADMIN)} <<EOF\n{text}EOF\n",
+        f"{read_ca}{apply(cluster)} <<EOF\n{text}EOF\n",
         Check(
             "cluster-info to be published",
-            f'{read_ca}stored="$({kubectl(cluster, SUPER_ADMIN)} -n kube-public get configmap cluster-info'
+            f'{read_ca}stored="$({kubectl(cluster)} -n kube-public get configmap cluster-info'
             f' -o {quote("jsonpath={.data.kubeconfig}")} 2>/dev/null || true)"\n'
             # kubeadm upgrade leaves the text as it was, and up to 1.33 it has this line.
             f'cmp -s <(grep -vxF {quote(EMPTY)} <<<"$stored") - <<EOF'
@@ -117,7 +125,7 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
     return Command(
         "bootstrap-token/tokens",
         "create a bootstrap token for each node that has not joined",
-        f"(\n{nodes_asked(cluster, SUPER_ADMIN)}\n"
+        f"(\n{nodes_asked(cluster)}\n"
         f"{expiration(cluster.token_ttl)}\n"
         "pending=()\n"
         + heredoc(
@@ -128,10 +136,10 @@ def _tokens(cluster: Cluster, joining: tuple[Node, ...]) -> Command:
         'for file in "${pending[@]}"; do\n'
         f"  {read_token(QUOTED)}\n"
         f"  cat <<EOF\n---\n{secret}EOF\n"
-        f"done | {apply(cluster, SUPER_ADMIN)}\n)\n",
+        f"done | {apply(cluster)}\n)\n",
         Check(
             "all nodes to have joined",
-            f"{nodes_asked(cluster, SUPER_ADMIN)} || {{ echo 'the API does not answer'; exit 1; }}\n"
+            f"{nodes_asked(cluster)} || {{ echo 'the API does not answer admin.conf'; exit 1; }}\n"
             + for_each(
                 "name",
                 (quote(other.name) for other in joining),

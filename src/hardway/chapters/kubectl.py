@@ -20,9 +20,9 @@ def kubectl(cluster: Cluster, user: str = "admin") -> str:
     return f"kubectl --kubeconfig={quote(f'{cluster.paths.kubernetes}/{user}.conf')}"
 
 
-def apply(cluster: Cluster, user: str = "admin") -> str:
+def apply(cluster: Cluster) -> str:
     """Server-side apply of what comes on standard input."""
-    return f"{kubectl(cluster, user)} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
+    return f"{kubectl(cluster)} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
 
 
 def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
@@ -35,7 +35,7 @@ def on_node(cluster: Cluster, argv: Iterable[str]) -> str:
     )
 
 
-def nodes_asked(cluster: Cluster, user: str = "admin") -> str:
+def nodes_asked(cluster: Cluster) -> str:
     """bash that sets $nodes: a line per Node with its name and whether it is Ready; it fails where the API does."""
     path = '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
-    return f'nodes="$({kubectl(cluster, user)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'
+    return f'nodes="$({kubectl(cluster)} get nodes -o {quote("jsonpath=" + path)} 2>/dev/null)"'

@@ -16,6 +16,9 @@ from hardway.steps import Check, Command, Step, Wait
 ROTATED_LIMIT = 60
 """Seconds; the kubelet stores its certificate when it starts."""
 
+OWN_USER = "default-auth"
+"""What a kubelet calls its user in the kubeconfig that it writes after its TLS bootstrap."""
+
 
 def rotates(cluster: Cluster, node: Node) -> bool:
     """The kubelet renews its client certificate; a flag overrides the configuration."""
@@ -49,6 +52,8 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         Check(
             f"the kubelet to run with a {conf} that follows the rotation",
             f"grep -qF {quote(f'client-certificate: {pem}')} {quote(conf)} || {{ echo 'its certificate is embedded'; exit 1; }}\n"
+            # A kubelet that has joined wrote the file itself (k8s.io/kubernetes `pkg/kubelet/certificate/bootstrap`).
+            f"! grep -qF {quote(f'name: {OWN_USER}')} {quote(conf)} || exit 0\n"
             # An interrupted run may have left a kubelet that read the file before it was changed.
             'since="$(systemctl show --timestamp=us+utc -P ActiveEnterTimestamp kubelet)"\n'
             f'newer="$(find {quote(conf)} -newermt "$since" 2>&1)"\n'

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 
 from hardway.chapters.kubectl import kubectl
 from hardway.model import BootstrapToken, Cluster
+from hardway.pki.kubeconfigs import SUPER_ADMIN
 from hardway.steps import Check, Command
 from hardway.steps.goyaml import dump_go
 from hardway.steps.shell import input_file, literal, quote
 
-SUPER_ADMIN = "super-admin"
 TYPE = "bootstrap.kubernetes.io/token"
 _VARIABLES = {
     "name: bootstrap-token-x": "name: bootstrap-token-$id",
@@ -67,8 +67,9 @@ def expiration(seconds: int) -> str:
 
 def is_initialised(cluster: Cluster) -> str:
     """bash that sets $initialised to the name of cluster-info, or to nothing; it fails where the API does not answer."""
-    get = "-n kube-public get configmap cluster-info --ignore-not-found -o name"
-    return f'initialised="$({kubectl(cluster, SUPER_ADMIN)} {get} 2>/dev/null)"'
+    get = "-n kube-public get configmap cluster-info --ignore-not-found -o name 2>/dev/null"
+    # Before kubeadm's phase has bound it, admin.conf may not ask.
+    return f'initialised="$({kubectl(cluster)} {get} || {kubectl(cluster, SUPER_ADMIN)} {get})"'
 
 
 def user_tokens(cluster: Cluster) -> Command:
@@ -90,13 +91,13 @@ def _create(cluster: Cluster, token: BootstrapToken) -> str:
         f"{read_token(input_file(token.run_input))}\n"
         + (f"{expiration(token.ttl)}\n" if ends else "")
         # One that is there, after an interrupted run, keeps its end.
-        + f"{kubectl(cluster, SUPER_ADMIN)} create -f - <<EOF ||\n{token_secret(data, ends=ends)}EOF\n"
-        + f'  {kubectl(cluster, SUPER_ADMIN)} -n kube-system get secret "bootstrap-token-$id" >/dev/null\n'
+        + f"{kubectl(cluster)} create -f - <<EOF ||\n{token_secret(data, ends=ends)}EOF\n"
+        + f'  {kubectl(cluster)} -n kube-system get secret "bootstrap-token-$id" >/dev/null\n'
     )
 
 
 def _is_there(cluster: Cluster) -> str:
-    asked = [f"{is_initialised(cluster)} || {{ echo 'the API does not answer'; exit 1; }}\n"]
+    asked = [f"{is_initialised(cluster)} || {{ echo 'the API does not answer admin.conf'; exit 1; }}\n"]
     asked.append('[ -z "$initialised" ] || exit 0\n')
     for token in cluster.bootstrap_tokens:
         if token.identifier:
@@ -105,7 +106,7 @@ def _is_there(cluster: Cluster) -> str:
             file = quote(input_file(token.run_input))
             asked.append(f"[ -s {file} ] || {{ echo 'there is no random token yet'; exit 1; }}\n{read_token(file)}\n")
         asked.append(
-            f'{kubectl(cluster, SUPER_ADMIN)} -n kube-system get secret "bootstrap-token-$id" >/dev/null 2>&1 ||\n'
+            f'{kubectl(cluster)} -n kube-system get secret "bootstrap-token-$id" >/dev/null 2>&1 ||\n'
             '  { echo "token $id is missing"; exit 1; }\n'
         )
     return "".join(asked)

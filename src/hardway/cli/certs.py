@@ -64,7 +64,9 @@ def check_expiration(
         ui.data(outputs.EXPIRATION.text([_as_data(item, now) for item in found]))
     else:
         _show(found, now)
-    late = [item for item in found if item.expires is None or item.expires - now < timedelta(days=days)]
+    spared = expiration.spared(cluster)
+    asked_for = [item for item in found if item.stored.pem or item.stored.name not in spared]
+    late = [item for item in asked_for if item.expires is None or item.expires - now < timedelta(days=days)]
     if exit_code and late:
         raise typer.Exit(10)
 
@@ -143,9 +145,11 @@ def renew(
     connect = connection(ask_sudo_password)
     found = _stored(cluster, masters, connect)
     requests = {node.name: asked(cluster, node, wanted, found) for node in masters}
+    spared = expiration.spared(cluster)
     for item in found:
         if item.parsed is None and item.stored.name in wanted:
-            ui.say(f"{_short(item)}: {item.stored.name} is missing: hardway apply makes it")
+            cure = "nothing to renew" if item.stored.name in spared else "hardway apply makes it"
+            ui.say(f"{_short(item)}: {item.stored.name} is missing: {cure}")
     result = asyncio.run(_renew(cluster, requests, connect, force, dry_run, json))
     if dry_run:
         return

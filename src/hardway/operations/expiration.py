@@ -43,6 +43,12 @@ def renewable(cluster: Cluster, node: Node) -> tuple[tuple[str, catalog.CertSpec
     return tuple(sorted(named.items()))
 
 
+def spared(cluster: Cluster) -> frozenset[str]:
+    """What may be missing: kubeadm advises to put super-admin.conf away, and a master that joined never had it."""
+    named = renewable(cluster, cluster.first_control_plane)
+    return frozenset(name for name, spec in named if isinstance(spec, KubeconfigSpec) and spec.spared_by)
+
+
 def reading(cluster: Cluster, node: Node) -> str:
     """bash that prints a line for each certificate: name, CA, whether that is external, and the PEM text in base64."""
     authorities = {spec.certificate: spec for spec in catalog.authorities(cluster)}

@@ -6,10 +6,12 @@ Source: article chapter 16; kubeadm v1.30.4 `app/phases/kubeconfig/kubeconfig.go
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardway.model import Cluster, Endpoint, Node
 from hardway.pki import catalog
+
+SUPER_ADMIN = "super-admin"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class KubeconfigSpec:
     """The file says `preferences: {}`."""
     rotated: str = ""
     """PEM file that takes the embedded certificate's and key's place later (kubelet-finalize); empty: none."""
+    spared_by: str = ""
+    """Kubeconfig that makes this one needless once it may do everything; empty: there is none."""
+    spared_after: str = ""
+    """File without which the master has not come so far."""
 
     @property
     def context(self) -> str:
@@ -85,12 +91,17 @@ def kubeconfigs(cluster: Cluster, node: Node) -> tuple[KubeconfigSpec, ...]:
         return (admin, controller_manager, scheduler)
     return (
         admin,
-        spec(
-            "super-admin",
-            "for emergencies: passes RBAC by, keep it away from daily use",
-            everywhere,
-            "kubernetes-super-admin",
-            ("system:masters",),
+        replace(
+            spec(
+                SUPER_ADMIN,
+                "for emergencies: passes RBAC by, keep it away from daily use",
+                everywhere,
+                "kubernetes-super-admin",
+                ("system:masters",),
+            ),
+            # kubeadm needs it until the ClusterRoleBinding kubeadm:cluster-admins is there, and advises to put it away.
+            spared_by=admin.path,
+            spared_after=f"{cluster.paths.manifests}/kube-apiserver.yaml",
         ),
         spec(
             "kubelet",

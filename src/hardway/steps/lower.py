@@ -26,6 +26,8 @@ from hardway.steps.vocabulary import (
 
 FIELD_MANAGER = "hardway"
 """Field manager of server-side apply."""
+HEARD = 30
+"""Seconds for an API server to hear of a binding that was just made."""
 
 
 def lower(step: Step) -> tuple[Primitive, ...]:
@@ -204,15 +206,36 @@ def _service(step: Service) -> Run:
 def _api_objects(step: ApiObjects) -> Run:
     text = yaml.dump_all(step.objects)
     kubectl = f"kubectl --kubeconfig={quote(step.kubeconfig)}"
-    apply = f"{kubectl} apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
+    apply = f"apply --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f -"
     diff = f"{kubectl} diff --server-side --force-conflicts --field-manager={FIELD_MANAGER} -f - >/dev/null 2>&1"
     return Run(
         step.id,
         f"apply {', '.join(_label(item) for item in step.objects)}",
-        heredoc(apply, text),
+        _with_fallback(step, apply, text) if step.fallback else heredoc(f"{kubectl} {apply}", text),
         Check("the objects to be as wanted", heredoc(diff, text)),
         idempotent=True,
         why=step.why,
+    )
+
+
+def _with_fallback(step: ApiObjects, apply: str, text: str) -> str:
+    """As kubeadm the usual kubeconfig first; the other one is put away where it is not needed any more."""
+    asked = questions.may_do_everything(step.kubeconfig)
+    missing = f"{step.kubeconfig} may not do everything, and {step.fallback} is missing: chapter kubeconfig makes it"
+    return (
+        f"(\nkubeconfig={quote(step.kubeconfig)}\n"
+        f'allowed="$({asked} || true)"\n'
+        'case "$allowed" in no*)\n'
+        f"  kubeconfig={quote(step.fallback)}\n"
+        f'  [ -s "$kubeconfig" ] || {{ echo {quote(missing)} >&2; exit 1; }} ;;\nesac\n'
+        + heredoc(f'kubectl --kubeconfig="$kubeconfig" {apply}', text)
+        # The API server hears of a new binding a moment later.
+        + f"deadline=$((SECONDS + {HEARD}))\n"
+        "until [[ $allowed != no* ]]; do\n"
+        f'  [ "$SECONDS" -lt "$deadline" ] || {{ echo {quote(f"{step.kubeconfig} still may not do everything")} >&2; exit 1; }}\n'
+        "  sleep 0.1\n"
+        f'  allowed="$({asked} || true)"\n'
+        "done\n)\n"
     )
 
 

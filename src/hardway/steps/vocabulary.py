@@ -120,6 +120,8 @@ class ApiObjects:
     kubeconfig: str = "/etc/kubernetes/admin.conf"
     once: bool = False
     """Made where they are missing, and whatever stands there is left as it is."""
+    fallback: str = ""
+    """Kubeconfig that makes them where the other may not do everything yet; with them it may."""
     why: str = ""
 
 

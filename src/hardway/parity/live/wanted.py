@@ -97,8 +97,7 @@ def _of_step(cluster: Cluster, step: Step, around: Surroundings) -> Iterator[tup
             yield step.spec.private_key, key_fields(_key(step.spec.algorithm)[0]), False
             yield step.spec.public_key, key_fields(PUBLIC), False
         case Kubeconfig() if step.spec.name != "kubelet":
-            # kubeadm's own advice is to put super-admin.conf away.
-            yield step.spec.path, _kubeconfig(step.spec), step.spec.name == "super-admin"
+            yield step.spec.path, _kubeconfig(step.spec), bool(step.spec.spared_by)
         case _:
             return
 

@@ -9,7 +9,8 @@ set -euo pipefail
 # make the private keys of the client certificates side by side: they wait in memory until their kubeconfig takes them in
 if ! (
 [ -s /etc/kubernetes/admin.conf ] || [ -s /run/hardway/keys/admin.key ] || { echo 'no key for /etc/kubernetes/admin.conf'; exit 1; }
-[ -s /etc/kubernetes/super-admin.conf ] || [ -s /run/hardway/keys/super-admin.key ] || { echo 'no key for /etc/kubernetes/super-admin.conf'; exit 1; }
+[ -s /etc/kubernetes/super-admin.conf ] || [ -s /run/hardway/keys/super-admin.key ] || { [ -s /etc/kubernetes/manifests/kube-apiserver.yaml ] &&
+  case "$(kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s auth can-i '*' '*' --all-namespaces 2>/dev/null)" in no*) false ;; esac; } || { echo 'no key for /etc/kubernetes/super-admin.conf'; exit 1; }
 [ -s /etc/kubernetes/kubelet.conf ] || [ -s /run/hardway/keys/kubelet.key ] || { echo 'no key for /etc/kubernetes/kubelet.conf'; exit 1; }
 [ -s /etc/kubernetes/controller-manager.conf ] || [ -s /run/hardway/keys/controller-manager.key ] || { echo 'no key for /etc/kubernetes/controller-manager.conf'; exit 1; }
 [ -s /etc/kubernetes/scheduler.conf ] || [ -s /run/hardway/keys/scheduler.key ] || { echo 'no key for /etc/kubernetes/scheduler.conf'; exit 1; }
@@ -133,6 +134,8 @@ fi
 # kubeconfig/super-admin
 # write /etc/kubernetes/super-admin.conf: for emergencies: passes RBAC by, keep it away from daily use
 if ! (
+[ -s /etc/kubernetes/super-admin.conf ] || ! { [ -s /etc/kubernetes/manifests/kube-apiserver.yaml ] &&
+  case "$(kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s auth can-i '*' '*' --all-namespaces 2>/dev/null)" in no*) false ;; esac; } || exit 0
 [ -s /etc/kubernetes/super-admin.conf ] || { echo 'not written yet'; exit 1; }
 conf="$(cat /etc/kubernetes/super-admin.conf)"
 case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac

@@ -12,9 +12,16 @@ for input in /run/hardway/inputs/token-master-2.my-first-cluster.example.com /ru
   [ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }
 done
 
-# bootstrap-token/rbac
-# apply ClusterRoleBinding/kubeadm:cluster-admins, ClusterRole/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:kubelet-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-certificate-rotation, Role/kubeadm:bootstrap-signer-clusterinfo, RoleBinding/kubeadm:bootstrap-signer-clusterinfo: admin.conf works only once kubeadm:cluster-admins is bound, so super-admin.conf makes the first objects
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<'EOF'
+# bootstrap-token/cluster-admins
+# apply ClusterRoleBinding/kubeadm:cluster-admins: admin.conf may do nothing before this is there: as in kubeadm (EnsureAdminClusterRoleBinding) it is all that super-admin.conf is taken for, which can be put away afterwards
+(
+kubeconfig=/etc/kubernetes/admin.conf
+allowed="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s auth can-i '*' '*' --all-namespaces 2>/dev/null || true)"
+case "$allowed" in no*)
+  kubeconfig=/etc/kubernetes/super-admin.conf
+  [ -s "$kubeconfig" ] || { echo '/etc/kubernetes/admin.conf may not do everything, and /etc/kubernetes/super-admin.conf is missing: chapter kubeconfig makes it' >&2; exit 1; } ;;
+esac
+kubectl --kubeconfig="$kubeconfig" apply --server-side --force-conflicts --field-manager=hardway -f - <<'EOF'
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
@@ -27,7 +34,18 @@ subjects:
   - apiGroup: rbac.authorization.k8s.io
     kind: Group
     name: kubeadm:cluster-admins
----
+EOF
+deadline=$((SECONDS + 30))
+until [[ $allowed != no* ]]; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo '/etc/kubernetes/admin.conf still may not do everything' >&2; exit 1; }
+  sleep 0.1
+  allowed="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s auth can-i '*' '*' --all-namespaces 2>/dev/null || true)"
+done
+)
+
+# bootstrap-token/rbac
+# apply ClusterRole/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:get-nodes, ClusterRoleBinding/kubeadm:kubelet-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-bootstrap, ClusterRoleBinding/kubeadm:node-autoapprove-certificate-rotation, Role/kubeadm:bootstrap-signer-clusterinfo, RoleBinding/kubeadm:bootstrap-signer-clusterinfo: a token lets a node ask for a certificate and read cluster-info, and nothing else
+kubectl --kubeconfig=/etc/kubernetes/admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<'EOF'
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -125,7 +143,7 @@ EOF
 # bootstrap-token/cluster-info
 # publish the CA and the endpoint in ConfigMap cluster-info: a joining node reads it before it can trust anything; the controller manager signs it with each token
 ca="$(base64 -w0 /etc/kubernetes/pki/ca.crt)"
-kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
+kubectl --kubeconfig=/etc/kubernetes/admin.conf apply --server-side --force-conflicts --field-manager=hardway -f - <<EOF
 apiVersion: v1
 data:
   kubeconfig: |
@@ -149,7 +167,7 @@ EOF
 # bootstrap-token/tokens
 # create a bootstrap token for each node that has not joined: one token per node, deleted when the node has joined: a leaked one opens little, and not for long
 (
-nodes="$(kubectl --kubeconfig=/etc/kubernetes/super-admin.conf get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null)"
+nodes="$(kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null)"
 expiration="$(date -u -d '+7200 seconds' +%Y-%m-%dT%H:%M:%SZ)"
 pending=()
 while read -r name file; do
@@ -178,5 +196,5 @@ stringData:
   usage-bootstrap-signing: "true"
 type: bootstrap.kubernetes.io/token
 EOF
-done | kubectl --kubeconfig=/etc/kubernetes/super-admin.conf apply --server-side --force-conflicts --field-manager=hardway -f -
+done | kubectl --kubeconfig=/etc/kubernetes/admin.conf apply --server-side --force-conflicts --field-manager=hardway -f -
 )
