@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
+from hardway.pki.current_context import current_context, embedded_certificate
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 from hardway.pki.openssl import FIRST_CERTIFICATE, VERIFY, printed_address
 
@@ -80,22 +81,26 @@ def key_pair_made(spec: KeyPairSpec) -> str:
 
 
 def kubeconfig_written(spec: KubeconfigSpec) -> str:
-    """bash, exit 0 when the kubeconfig satisfies the request, or has been pointed at the rotated certificate."""
+    """bash, exit 0 when the kubeconfig satisfies the request, or has been pointed at the rotated certificate.
+
+    By what its current context leads to: people may have added other clusters and users.
+    """
     path, ca = quote(spec.path), quote(spec.ca_certificate)
     rotated = (
-        f"case \"$conf\" in *'client-certificate: '{quote(spec.rotated)}[[:space:]]*) exit 0 ;; esac\n"
+        f"case \"$conf\" in *' client-certificate: '{quote(spec.rotated)}[[:space:]]*) exit 0 ;; esac\n"
         if spec.rotated
         else ""
     )
     return (
         f"[ -s {path} ] || {_no('not written yet')}"
-        f'conf="$(cat {path})"\n'
-        f"case \"$conf\" in *'server: '{quote(spec.server)}[[:space:]]*) ;; "
+        f'conf="$({current_context(spec.path)})"\n'
+        "case \"$conf\" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac\n"
+        f"case \"$conf\" in *' server: '{quote(spec.server)}[[:space:]]*) ;; "
         "*) echo 'it points to another server'; exit 1 ;; esac\n"
         f'case "$conf" in *"$({FIRST_CERTIFICATE} {ca} 2>&1 | base64 -w0)"*) ;; '
         "*) echo 'it has another CA'; exit 1 ;; esac\n"
         + rotated
-        + 'data="${conf#*client-certificate-data: }"\n'
+        + 'data="${conf#* client-certificate-data: }"\n'
         + f'[ "$data" != "$conf" ] || {_no("it has no embedded certificate")}'
         + "pem=\"$(printf '%s' \"${data%%$'\\n'*}\" | base64 -d 2>/dev/null)\"\n"
         + f'text="$(printf \'%s\\n\' "$pem" | {_PRINT} /dev/stdin 2>&1)"\n'
@@ -109,11 +114,11 @@ def lasts(spec: CertSpec | KubeconfigSpec, seconds: int) -> str:
     if isinstance(spec, CertSpec):
         ca, certificate, source = spec.ca_certificate or spec.certificate, quote(spec.certificate), ""
     else:
-        ca, certificate, path = spec.ca_certificate, "", quote(spec.path)
-        embedded = f"sed -n 's/^ *client-certificate-data: //p' {path} | base64 -d"
+        ca, certificate = spec.ca_certificate, ""
+        embedded = embedded_certificate(spec.path)
         if spec.rotated:
             rotated = f"cat {quote(spec.rotated)}"
-            embedded = f"if grep -q client-certificate-data: {path}; then {embedded}; else {rotated}; fi"
+            embedded = f"{embedded} | grep . || {rotated}"
         source = f"{{ {embedded}; }} 2>/dev/null | "
     then = f'-attime "$((EPOCHSECONDS + {seconds}))"'
     return (

@@ -7,25 +7,29 @@ there. A CA is never renewed.
 from shlex import quote
 
 from hardway.pki.catalog import CertSpec
+from hardway.pki.current_context import current_context, embedded_certificate
 from hardway.pki.kubeconfigs import KubeconfigSpec
-from hardway.pki.openssl import BEGIN, VERIFY, make_key, need_ca, sign_commands
+from hardway.pki.openssl import BEGIN, FIRST_CERTIFICATE, VERIFY, make_key, need_ca, sign_commands
 
 _INTO_KUBECONFIG = """\
-certificate="$(base64 -w0 "$work/tls.crt")" key="$(base64 -w0 "$work/tls.key")"
+number=0
 # Only words of the shell itself touch the key, so that it is in no command line.
 while IFS= read -r line || [ -n "$line" ]; do
-  case "$line" in
-    *client-certificate-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$certificate" ;;
-    *client-key-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$key" ;;
+  number=$((number + 1))
+  case "$number" in
+    "$ca_at") printf '%s %s\\n' "${line%%data:*}data:" "$ca" ;;
+    "$certificate_at") printf '%s %s\\n' "${line%%data:*}data:" "$certificate" ;;
+    "$key_at") printf '%s %s\\n' "${line%%data:*}data:" "$key" ;;
     *) printf '%s\\n' "$line" ;;
   esac
 """
+"""As kubeadm, which brings the CA up to date too."""
 
 
 def printing(spec: CertSpec | KubeconfigSpec) -> str:
     """Command that prints the PEM text of a certificate, also where it is embedded in a kubeconfig."""
     if isinstance(spec, KubeconfigSpec):
-        return f"sed -n 's/^ *client-certificate-data: *//p' {quote(spec.path)} | base64 -d"
+        return embedded_certificate(spec.path)
     return f"cat {quote(spec.certificate)}"
 
 
@@ -42,9 +46,21 @@ def renew(spec: CertSpec) -> str:
 
 
 def renew_kubeconfig(path: str, spec: CertSpec) -> str:
-    """bash that puts a new certificate and key into a kubeconfig and leaves everything else in it alone."""
+    """bash that gives the user of a kubeconfig's current context a new certificate and key, and leaves the others alone."""
     new = quote(f"{path}.new")
-    return _issue(spec, path) + _INTO_KUBECONFIG + f"done <{quote(path)} >{new}\n" + f"mv {new} {quote(path)}\n)\n"
+    refusal = f"{path}: the current context leads to no user with an embedded certificate and key"
+    return (
+        _issue(spec, path)
+        + f'used="$({current_context(path)})"\n'
+        + 'at() { while read -r number name _; do [ "$name" != "$1-data:" ] || echo "$number"; done <<<"$used"; }\n'
+        + 'ca_at="$(at certificate-authority)" certificate_at="$(at client-certificate)" key_at="$(at client-key)"\n'
+        + f'if [ -z "$certificate_at" ] || [ -z "$key_at" ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n'
+        + f'ca="$({FIRST_CERTIFICATE} {quote(spec.ca_certificate)} | base64 -w0)"\n'
+        + 'certificate="$(base64 -w0 "$work/tls.crt")" key="$(base64 -w0 "$work/tls.key")"\n'
+        + _INTO_KUBECONFIG
+        + f"done <{quote(path)} >{new}\n"
+        + f"mv {new} {quote(path)}\n)\n"
+    )
 
 
 def _issue(spec: CertSpec, file: str) -> str:

@@ -33,10 +33,35 @@ fi
 # write /etc/kubernetes/admin.conf: for people: can be revoked by RBAC
 if ! (
 [ -s /etc/kubernetes/admin.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/admin.conf)"
-case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
+conf="$(awk '
+function value(line) {
+  if (!sub(/^[^:]*:[ \t]+/, "", line)) return ""
+  sub(line ~ /^["\047]/ ? "[ \t]+#[^\"\047]*$" : "[ \t]+#.*", "", line)
+  return line ~ /^".*"$|^\047.*\047$/ ? substr(line, 2, length(line) - 2) : line
+}
+{ sub(/[ \t\r]+$/, "") }
+/^ *(#|$)/ { next }
+/^[^ -]/ { list = $1; dash = 0; if (list == "current-context:") current = value($0); next }
+{ at = match($0, /[^ -]/); line = substr($0, at); key = line; sub(/[ \t].*/, "", key) }
+/^ *- / && (!dash || index($0, "-") == dash) { dash = index($0, "-"); base = at; item++ }
+at == base { inside = key ~ /^(cluster|context|user):$/; below = 0; if (key == "name:") named[list, value(line)] = item; next }
+inside { if (!below) below = at; if (at == below) { text[item, key] = value(line); row[item, key] = NR } }
+END {
+  context = named["contexts:", current]
+  cluster = named["clusters:", text[context, "cluster:"]]
+  user = named["users:", text[context, "user:"]]
+  if (context && cluster && user) for (place in row) {
+    split(place, part, SUBSEP); key = part[2]; said = text[place]
+    if (part[1] != cluster && part[1] != user) continue
+    if (key ~ /-data:$/ && said !~ /^[A-Za-z0-9+\/=]+$/) continue
+    if (key == "client-key-data:") said = ""
+    if (key ~ /^(server|certificate-authority(-data)?|client-(certificate|key)(-data)?):$/) print row[place], key, said
+  }
+}' /etc/kubernetes/admin.conf)"
+case "$conf" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac
+case "$conf" in *' server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
-data="${conf#*client-certificate-data: }"
+data="${conf#* client-certificate-data: }"
 [ "$data" != "$conf" ] || { echo 'it has no embedded certificate'; exit 1; }
 pem="$(printf '%s' "${data%%$'\n'*}" | base64 -d 2>/dev/null)"
 text="$(printf '%s\n' "$pem" | openssl storeutl -noout -text -certs /dev/stdin 2>&1)"
@@ -56,6 +81,13 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/admin.conf; then
   echo '/etc/kubernetes/admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/admin.conf ] && [ "$(awk '
+/^[^ -]/ { list = $1 }
+/^ *- / && list == "users:" { at = index($0, "-"); if (!first) first = at; users += at == first }
+END { print users + 0 }' /etc/kubernetes/admin.conf)" -gt 1 ]; then
+  echo '/etc/kubernetes/admin.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -134,10 +166,35 @@ fi
 # write /etc/kubernetes/super-admin.conf: for emergencies: passes RBAC by, keep it away from daily use
 if ! (
 [ -s /etc/kubernetes/super-admin.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/super-admin.conf)"
-case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
+conf="$(awk '
+function value(line) {
+  if (!sub(/^[^:]*:[ \t]+/, "", line)) return ""
+  sub(line ~ /^["\047]/ ? "[ \t]+#[^\"\047]*$" : "[ \t]+#.*", "", line)
+  return line ~ /^".*"$|^\047.*\047$/ ? substr(line, 2, length(line) - 2) : line
+}
+{ sub(/[ \t\r]+$/, "") }
+/^ *(#|$)/ { next }
+/^[^ -]/ { list = $1; dash = 0; if (list == "current-context:") current = value($0); next }
+{ at = match($0, /[^ -]/); line = substr($0, at); key = line; sub(/[ \t].*/, "", key) }
+/^ *- / && (!dash || index($0, "-") == dash) { dash = index($0, "-"); base = at; item++ }
+at == base { inside = key ~ /^(cluster|context|user):$/; below = 0; if (key == "name:") named[list, value(line)] = item; next }
+inside { if (!below) below = at; if (at == below) { text[item, key] = value(line); row[item, key] = NR } }
+END {
+  context = named["contexts:", current]
+  cluster = named["clusters:", text[context, "cluster:"]]
+  user = named["users:", text[context, "user:"]]
+  if (context && cluster && user) for (place in row) {
+    split(place, part, SUBSEP); key = part[2]; said = text[place]
+    if (part[1] != cluster && part[1] != user) continue
+    if (key ~ /-data:$/ && said !~ /^[A-Za-z0-9+\/=]+$/) continue
+    if (key == "client-key-data:") said = ""
+    if (key ~ /^(server|certificate-authority(-data)?|client-(certificate|key)(-data)?):$/) print row[place], key, said
+  }
+}' /etc/kubernetes/super-admin.conf)"
+case "$conf" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac
+case "$conf" in *' server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
-data="${conf#*client-certificate-data: }"
+data="${conf#* client-certificate-data: }"
 [ "$data" != "$conf" ] || { echo 'it has no embedded certificate'; exit 1; }
 pem="$(printf '%s' "${data%%$'\n'*}" | base64 -d 2>/dev/null)"
 text="$(printf '%s\n' "$pem" | openssl storeutl -noout -text -certs /dev/stdin 2>&1)"
@@ -157,6 +214,13 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/super-admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/super-admin.conf; then
   echo '/etc/kubernetes/super-admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/super-admin.conf ] && [ "$(awk '
+/^[^ -]/ { list = $1 }
+/^ *- / && list == "users:" { at = index($0, "-"); if (!first) first = at; users += at == first }
+END { print users + 0 }' /etc/kubernetes/super-admin.conf)" -gt 1 ]; then
+  echo '/etc/kubernetes/super-admin.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -235,11 +299,36 @@ fi
 # write /etc/kubernetes/kubelet.conf: for the first master's kubelet; the others get theirs by TLS bootstrap
 if ! (
 [ -s /etc/kubernetes/kubelet.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/kubelet.conf)"
-case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
+conf="$(awk '
+function value(line) {
+  if (!sub(/^[^:]*:[ \t]+/, "", line)) return ""
+  sub(line ~ /^["\047]/ ? "[ \t]+#[^\"\047]*$" : "[ \t]+#.*", "", line)
+  return line ~ /^".*"$|^\047.*\047$/ ? substr(line, 2, length(line) - 2) : line
+}
+{ sub(/[ \t\r]+$/, "") }
+/^ *(#|$)/ { next }
+/^[^ -]/ { list = $1; dash = 0; if (list == "current-context:") current = value($0); next }
+{ at = match($0, /[^ -]/); line = substr($0, at); key = line; sub(/[ \t].*/, "", key) }
+/^ *- / && (!dash || index($0, "-") == dash) { dash = index($0, "-"); base = at; item++ }
+at == base { inside = key ~ /^(cluster|context|user):$/; below = 0; if (key == "name:") named[list, value(line)] = item; next }
+inside { if (!below) below = at; if (at == below) { text[item, key] = value(line); row[item, key] = NR } }
+END {
+  context = named["contexts:", current]
+  cluster = named["clusters:", text[context, "cluster:"]]
+  user = named["users:", text[context, "user:"]]
+  if (context && cluster && user) for (place in row) {
+    split(place, part, SUBSEP); key = part[2]; said = text[place]
+    if (part[1] != cluster && part[1] != user) continue
+    if (key ~ /-data:$/ && said !~ /^[A-Za-z0-9+\/=]+$/) continue
+    if (key == "client-key-data:") said = ""
+    if (key ~ /^(server|certificate-authority(-data)?|client-(certificate|key)(-data)?):$/) print row[place], key, said
+  }
+}' /etc/kubernetes/kubelet.conf)"
+case "$conf" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac
+case "$conf" in *' server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
-case "$conf" in *'client-certificate: '/var/lib/kubelet/pki/kubelet-client-current.pem[[:space:]]*) exit 0 ;; esac
-data="${conf#*client-certificate-data: }"
+case "$conf" in *' client-certificate: '/var/lib/kubelet/pki/kubelet-client-current.pem[[:space:]]*) exit 0 ;; esac
+data="${conf#* client-certificate-data: }"
 [ "$data" != "$conf" ] || { echo 'it has no embedded certificate'; exit 1; }
 pem="$(printf '%s' "${data%%$'\n'*}" | base64 -d 2>/dev/null)"
 text="$(printf '%s\n' "$pem" | openssl storeutl -noout -text -certs /dev/stdin 2>&1)"
@@ -259,6 +348,13 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/kubelet.conf ] && ! grep -qF "$ca" /etc/kubernetes/kubelet.conf; then
   echo '/etc/kubernetes/kubelet.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/kubelet.conf ] && [ "$(awk '
+/^[^ -]/ { list = $1 }
+/^ *- / && list == "users:" { at = index($0, "-"); if (!first) first = at; users += at == first }
+END { print users + 0 }' /etc/kubernetes/kubelet.conf)" -gt 1 ]; then
+  echo '/etc/kubernetes/kubelet.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -337,10 +433,35 @@ fi
 # write /etc/kubernetes/controller-manager.conf: for kube-controller-manager
 if ! (
 [ -s /etc/kubernetes/controller-manager.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/controller-manager.conf)"
-case "$conf" in *'server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
+conf="$(awk '
+function value(line) {
+  if (!sub(/^[^:]*:[ \t]+/, "", line)) return ""
+  sub(line ~ /^["\047]/ ? "[ \t]+#[^\"\047]*$" : "[ \t]+#.*", "", line)
+  return line ~ /^".*"$|^\047.*\047$/ ? substr(line, 2, length(line) - 2) : line
+}
+{ sub(/[ \t\r]+$/, "") }
+/^ *(#|$)/ { next }
+/^[^ -]/ { list = $1; dash = 0; if (list == "current-context:") current = value($0); next }
+{ at = match($0, /[^ -]/); line = substr($0, at); key = line; sub(/[ \t].*/, "", key) }
+/^ *- / && (!dash || index($0, "-") == dash) { dash = index($0, "-"); base = at; item++ }
+at == base { inside = key ~ /^(cluster|context|user):$/; below = 0; if (key == "name:") named[list, value(line)] = item; next }
+inside { if (!below) below = at; if (at == below) { text[item, key] = value(line); row[item, key] = NR } }
+END {
+  context = named["contexts:", current]
+  cluster = named["clusters:", text[context, "cluster:"]]
+  user = named["users:", text[context, "user:"]]
+  if (context && cluster && user) for (place in row) {
+    split(place, part, SUBSEP); key = part[2]; said = text[place]
+    if (part[1] != cluster && part[1] != user) continue
+    if (key ~ /-data:$/ && said !~ /^[A-Za-z0-9+\/=]+$/) continue
+    if (key == "client-key-data:") said = ""
+    if (key ~ /^(server|certificate-authority(-data)?|client-(certificate|key)(-data)?):$/) print row[place], key, said
+  }
+}' /etc/kubernetes/controller-manager.conf)"
+case "$conf" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac
+case "$conf" in *' server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
-data="${conf#*client-certificate-data: }"
+data="${conf#* client-certificate-data: }"
 [ "$data" != "$conf" ] || { echo 'it has no embedded certificate'; exit 1; }
 pem="$(printf '%s' "${data%%$'\n'*}" | base64 -d 2>/dev/null)"
 text="$(printf '%s\n' "$pem" | openssl storeutl -noout -text -certs /dev/stdin 2>&1)"
@@ -360,6 +481,13 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/controller-manager.conf ] && ! grep -qF "$ca" /etc/kubernetes/controller-manager.conf; then
   echo '/etc/kubernetes/controller-manager.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/controller-manager.conf ] && [ "$(awk '
+/^[^ -]/ { list = $1 }
+/^ *- / && list == "users:" { at = index($0, "-"); if (!first) first = at; users += at == first }
+END { print users + 0 }' /etc/kubernetes/controller-manager.conf)" -gt 1 ]; then
+  echo '/etc/kubernetes/controller-manager.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -437,10 +565,35 @@ fi
 # write /etc/kubernetes/scheduler.conf: for kube-scheduler
 if ! (
 [ -s /etc/kubernetes/scheduler.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/scheduler.conf)"
-case "$conf" in *'server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
+conf="$(awk '
+function value(line) {
+  if (!sub(/^[^:]*:[ \t]+/, "", line)) return ""
+  sub(line ~ /^["\047]/ ? "[ \t]+#[^\"\047]*$" : "[ \t]+#.*", "", line)
+  return line ~ /^".*"$|^\047.*\047$/ ? substr(line, 2, length(line) - 2) : line
+}
+{ sub(/[ \t\r]+$/, "") }
+/^ *(#|$)/ { next }
+/^[^ -]/ { list = $1; dash = 0; if (list == "current-context:") current = value($0); next }
+{ at = match($0, /[^ -]/); line = substr($0, at); key = line; sub(/[ \t].*/, "", key) }
+/^ *- / && (!dash || index($0, "-") == dash) { dash = index($0, "-"); base = at; item++ }
+at == base { inside = key ~ /^(cluster|context|user):$/; below = 0; if (key == "name:") named[list, value(line)] = item; next }
+inside { if (!below) below = at; if (at == below) { text[item, key] = value(line); row[item, key] = NR } }
+END {
+  context = named["contexts:", current]
+  cluster = named["clusters:", text[context, "cluster:"]]
+  user = named["users:", text[context, "user:"]]
+  if (context && cluster && user) for (place in row) {
+    split(place, part, SUBSEP); key = part[2]; said = text[place]
+    if (part[1] != cluster && part[1] != user) continue
+    if (key ~ /-data:$/ && said !~ /^[A-Za-z0-9+\/=]+$/) continue
+    if (key == "client-key-data:") said = ""
+    if (key ~ /^(server|certificate-authority(-data)?|client-(certificate|key)(-data)?):$/) print row[place], key, said
+  }
+}' /etc/kubernetes/scheduler.conf)"
+case "$conf" in *' server: '*) ;; *) echo 'its current context leads to no server'; exit 1 ;; esac
+case "$conf" in *' server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
-data="${conf#*client-certificate-data: }"
+data="${conf#* client-certificate-data: }"
 [ "$data" != "$conf" ] || { echo 'it has no embedded certificate'; exit 1; }
 pem="$(printf '%s' "${data%%$'\n'*}" | base64 -d 2>/dev/null)"
 text="$(printf '%s\n' "$pem" | openssl storeutl -noout -text -certs /dev/stdin 2>&1)"
@@ -460,6 +613,13 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/scheduler.conf ] && ! grep -qF "$ca" /etc/kubernetes/scheduler.conf; then
   echo '/etc/kubernetes/scheduler.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/scheduler.conf ] && [ "$(awk '
+/^[^ -]/ { list = $1 }
+/^ *- / && list == "users:" { at = index($0, "-"); if (!first) first = at; users += at == first }
+END { print users + 0 }' /etc/kubernetes/scheduler.conf)" -gt 1 ]; then
+  echo '/etc/kubernetes/scheduler.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
