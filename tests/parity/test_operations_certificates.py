@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from local_cluster import Machine, machines
 
 from built import real_kubeadm
@@ -162,6 +164,66 @@ def test_kubeadm_renews_to_the_same_fields(first: Machine) -> None:
         assert mine is not None
         assert other is not None
         assert abs(mine - other) < timedelta(minutes=5)
+
+
+def users(text: bytes) -> dict[str, dict[str, str]]:
+    """The users of a kubeconfig."""
+    return {entry["name"]: entry["user"] for entry in yaml.safe_load(text)["users"]}
+
+
+def authorities(text: bytes) -> dict[str, str]:
+    """The CAs of a kubeconfig's clusters."""
+    return {
+        entry["name"]: entry["cluster"]["certificate-authority-data"] for entry in yaml.safe_load(text)["clusters"]
+    }
+
+
+@pytest.mark.parametrize("written_by_kubeadm", [False, True])
+@pytest.mark.parametrize(
+    ("context", "user", "cluster"),
+    [
+        ("kubernetes-admin@local-cluster", "kubernetes-admin", "local-cluster"),
+        ("zed@near", "zed", "near"),
+    ],
+)
+def test_of_a_kubeconfig_the_user_of_the_current_context_is_renewed(
+    context: str, user: str, cluster: str, written_by_kubeadm: bool, first: Machine
+) -> None:
+    """As by kubeadm: others' certificates and clusters stay, whether they stand before it or behind; the CA is today's."""
+    pki, conf = first.cluster.paths.pki, Path(first.cluster.paths.kubernetes, "admin.conf")
+    pair = (
+        f"--client-certificate={pki}/apiserver-kubelet-client.crt",
+        f"--client-key={pki}/apiserver-kubelet-client.key",
+    )
+    for name in ("alice", "zed"):
+        first.kubectl("config", "set-credentials", name, *pair, "--embed-certs")
+    for name in ("near", "local-cluster"):
+        old = (f"--certificate-authority={pki}/etcd/ca.crt", "--embed-certs")
+        first.kubectl("config", "set-cluster", name, "--server=https://127.0.0.1:7443", *old)
+    first.kubectl("config", "set-context", "zed@near", "--cluster=near", "--user=zed")
+    first.kubectl("config", "use-context", context)
+    if written_by_kubeadm:
+        kubeadm(first, "renew", "admin.conf")
+    before, subject = conf.read_bytes(), stored(first)["admin.conf"].parsed.subject
+    kubeadm(first, "renew", "admin.conf")
+    theirs = conf.read_bytes()
+    conf.write_bytes(before)
+    renew(first, {"admin.conf"})
+    ours = conf.read_bytes()
+
+    for after in (theirs, ours):
+        assert {name for name, data in users(after).items() if data != users(before)[name]} == {user}
+    assert authorities(ours) == authorities(theirs)
+    assert authorities(ours)[cluster] == base64.b64encode(Path(pki, "ca.crt").read_bytes()).decode()
+    masked = re.compile(rb"-data: .*")
+    assert masked.sub(b"", ours) == masked.sub(b"", before) == masked.sub(b"", theirs)
+    certificate = stored(first)["admin.conf"].parsed
+    assert certificate.subject == subject
+    assert (
+        x509.load_pem_x509_certificate(base64.b64decode(users(ours)[user]["client-certificate-data"])) == certificate
+    )
+    key = serialization.load_pem_private_key(base64.b64decode(users(ours)[user]["client-key-data"]), None)
+    assert key.public_key() == certificate.public_key()
 
 
 def test_key_and_certificate_fit_after_a_renewal(first: Machine) -> None:

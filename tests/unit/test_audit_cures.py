@@ -43,11 +43,20 @@ def ending() -> str:
 CA_KEYS = {spec.key: file("") for spec in catalog.authorities(CLUSTER)}
 
 
+def embedding(certificate: str) -> str:
+    """A kubeconfig whose current context leads to a user with this certificate."""
+    pem = base64.b64encode(certificate.encode()).decode()
+    return (
+        "clusters:\n- cluster: {}\n  name: a\ncontexts:\n- context:\n    cluster: a\n    user: me\n  name: me@a\n"
+        f"current-context: me@a\nusers:\n- name: me\n  user:\n    client-certificate-data: {pem}\n"
+    )
+
+
 def renewals(here: Judge, path: str, node: Any = MASTER, **more: Entry) -> list[str]:
     """Cures for one file whose certificate ends soon, where the keys of CAs are there; more files by their paths."""
     text = ending()
     if path.endswith(".conf"):
-        text = f"users:\n- user:\n    client-certificate-data: {base64.b64encode(text.encode()).decode()}\n"
+        text = embedding(text)
     seen = SeenNode(node.name, {path: file(text), **(CA_KEYS | more)}, {}, {}, ())
     return [f.cure for f in runtime.ends(here, node, seen)]
 
@@ -113,8 +122,7 @@ def test_what_is_somebody_elses_is_shown(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     (cure,) = renewals(OURS, str(path))
     path.parent.mkdir(exist_ok=True)
-    pem = base64.b64encode(ending().encode()).decode()
-    path.write_text(f"    client-certificate-data: {pem}\n" if name.endswith(".conf") else ending())
+    path.write_text(embedding(ending()) if name.endswith(".conf") else ending())
     shown = bash(tmp_path, cure)
 
     assert "renew" not in cure

@@ -219,6 +219,17 @@ def rewritten(path: str, form: Callable[[bytes, bytes], bytes]) -> Damage:
     return damage
 
 
+def with_user(path: str, which: str) -> Damage:
+    """Somebody's user with such a certificate, before the one of the current context."""
+
+    def damage(made: Made, seen: SeenNode) -> SeenNode:
+        data = base64.b64encode(made.wrong[which]).decode()
+        user = {"name": "alice", "user": {"client-certificate-data": data}}
+        return reshaped(path, lambda value: value["users"].insert(0, user))(made, seen)
+
+    return damage
+
+
 def embedding_both(made: Made, seen: SeenNode) -> SeenNode:
     """kubectl embeds a whole ca.crt, kubeadm the first certificate of it."""
     whole = rewritten("etc/pki/ca.crt", lambda pem, other: pem + other)(made, seen)
@@ -402,6 +413,8 @@ OPEN = {"name": "other", "cluster": {"server": "https://192.0.2.9:6443", "insecu
         (MASTER, reshaped("etc/admin.conf", lambda v: v.update(users=5)), {
             (E, "etc/admin.conf", "users[kubernetes-admin].client-certificate-data.subject"),
         }),
+        (MASTER, with_user("etc/admin.conf", "ended"), set()),
+        (MASTER, with_user("etc/admin.conf", "SHA-1"), set()),
         # A second entry that nobody uses is somebody's own; a context that leads nowhere is not.
         (WORKER, reshaped("etc/kubelet.conf", lambda v: v["clusters"].insert(0, OTHER)), set()),
         (WORKER, reshaped("etc/kubelet.conf", lambda v: v.update({"current-context": "x"})), {

@@ -145,8 +145,9 @@ def test_download_installs_what_is_verified(name: str, tmp_path: Path) -> None:
     assert [f.name for f in tmp_path.iterdir()] == ["bin"]
 
 
-def test_a_binary_that_somebody_brings_later_stays(tmp_path: Path) -> None:
-    """Booting again does not undo an upgrade; a version that is chosen after that is installed."""
+@pytest.mark.parametrize("bring", [["cp"], ["cp", "-p"], ["mv"]])
+def test_a_binary_that_somebody_brings_later_stays(bring: list[str], tmp_path: Path) -> None:
+    """Booting again does not undo an upgrade, though its file is of an older day; what is chosen after it is installed."""
     component, chosen = BY_NAME["kubelet"], tmp_path / "download.env"
     publish(component, tmp_path / "site")
     source = DownloadSource(SITE["kubelet"][0], f"file://{tmp_path}/site")
@@ -155,10 +156,14 @@ def test_a_binary_that_somebody_brings_later_stays(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     chosen.touch()
     first = bash(text, TMPDIR=str(tmp_path))
-    (tmp_path / "bin/kubelet").write_bytes(program("Kubernetes v1.31.0"))
+    released = tmp_path / "kubelet"
+    released.write_bytes(program("Kubernetes v1.31.0"))
+    released.chmod(0o755)
+    os.utime(released, (0, 0))
+    subprocess.run([*bring, released, tmp_path / "bin/kubelet"], check=True)
     boot = bash(text, TMPDIR=str(tmp_path))
     kept = (tmp_path / "bin/kubelet").read_bytes()
-    os.utime(tmp_path / "bin/kubelet", ns=(0, chosen.stat().st_mtime_ns - 1))
+    chosen.write_text("chosen anew")
     anew = bash(text, TMPDIR=str(tmp_path))
 
     assert [done.returncode for done in (first, boot, anew)] == [0, 0, 0]

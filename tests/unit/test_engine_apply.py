@@ -411,8 +411,12 @@ def test_one_node_alone_finds_the_token_on_the_first_master(tmp_path: Path) -> N
     world = World(tmp_path, workers=1)
     stages = joining(world)
 
-    with pytest.raises(UsageError, match="nothing in this plan makes it"):
+    with pytest.raises(UsageError, match="nothing in this plan makes it") as caught:
         world.apply(*stages, nodes=["worker-1"])
+    # Its Node may be there still, though its machine was reset.
+    assert re.search(
+        r"takes it for alive.* is Unknown .*kubectl delete node worker-1\.example\.com;", caught.value.hint
+    )
     world.apply(*stages[:1])
     world.apply(*stages, nodes=["worker-1"])
 

@@ -336,6 +336,62 @@ def test_a_super_admin_conf_that_is_there_has_to_be_right(
     assert ask(root, questions.lasts(spec, 366 * 86400)).startswith("notAfter=")
 
 
+def added(path: Path, user: dict[str, str], *, first: bool) -> None:
+    """Put a user of somebody's, with a cluster and a context, into a kubeconfig."""
+    value = yaml.safe_load(path.read_bytes())
+    context = {"cluster": "theirs", "user": "alice"}
+    for entries, item in (
+        ("users", {"name": "alice", "user": user}),
+        (
+            "clusters",
+            {"name": "theirs", "cluster": {"server": "https://other:6443", "certificate-authority-data": "AAAA"}},
+        ),
+        ("contexts", {"name": "alice@theirs", "context": context}),
+    ):
+        value[entries].insert(0 if first else 1, item)
+    path.write_text(yaml.safe_dump(value, width=10**6))
+
+
+@pytest.mark.usefixtures("kubectl")
+@pytest.mark.parametrize("first", [True, False])
+def test_a_kubeconfig_with_another_user_is_judged_by_its_current_context(
+    node: tuple[Path, Cluster], first: bool
+) -> None:
+    """A user that somebody has added is no reason to write the file again, whatever the certificate says."""
+    root, cluster = node
+    spec = conf(cluster, "admin")
+    path = Path(spec.path)
+    other = embedded(Path(conf(cluster, "scheduler").path).read_bytes(), "client-certificate-data")
+    added(path, {"client-certificate-data": base64.b64encode(other).decode(), "client-key-data": "AAAA"}, first=first)
+    before = path.read_bytes()
+    assert carry_out(root, steps(cluster)) == []
+    assert ask(root, questions.lasts(spec, 30 * 86400)) == ""
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("kubectl")
+def test_another_users_key_is_not_written_over(node: tuple[Path, Cluster]) -> None:
+    """Where the file has to be written anew it says so, and nothing is lost, also where its current context is theirs."""
+    root, cluster = node
+    spec = conf(cluster, "admin")
+    path = Path(spec.path)
+    added(path, {"client-key-data": "AAAA"}, first=True)
+    moved = replace(spec, server="https://10.11.0.99:6443")
+    before = path.read_bytes()
+    done = bash(root, openssl.write_kubeconfig(moved))
+    assert (done.returncode, path.read_bytes()) == (REFUSED, before)
+    assert "holds other users too" in done.stderr
+
+    path.write_bytes(
+        before.replace(b"current-context: kubernetes-admin@my-first-cluster", b"current-context: alice@theirs")
+    )
+    assert path.read_bytes() != before
+    assert ask(root, questions.kubeconfig_written(spec)) == "it points to another server"
+    done = bash(root, openssl.write_kubeconfig(spec))
+    assert done.returncode == REFUSED
+    assert "holds other users too" in done.stderr
+
+
 def test_names_that_yaml_and_bash_could_misread(node: tuple[Path, Cluster]) -> None:
     """clusterName is free text for kubeadm; it arrives as it is."""
     root, cluster = node
@@ -345,6 +401,7 @@ def test_names_that_yaml_and_bash_could_misread(node: tuple[Path, Cluster]) -> N
         found = yaml.safe_load(Path(spec.path).read_text())
         assert name == found["clusters"][0]["name"]
         assert f"system:kube-scheduler@{name}" == found["current-context"]
+        assert ask(root, questions.kubeconfig_written(spec)) == ""
         Path(spec.path).unlink()
 
 

@@ -59,8 +59,9 @@ def script(component: Component, source: DownloadSource, arch: str) -> str:
         'log "[INFO] current: ${current:-none}, target: ${COMPONENT_VERSION#v}"\n'
         'if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then\n'
         '  log "[INFO] already up to date"\n  exit 0\nfi\n'
-        # At the next boot an upgrade by somebody's own means would be undone.
-        f'if [ -n "$current" ] && [ -e {wanted} ] && [ {component.main} -nt {wanted} ]; then\n'
+        # At the next boot an upgrade by somebody's own means would be undone. By change times (ctime), when each of the
+        # two came to its place: wget, tar and cp -p bring binaries whose modification time is that of their release.
+        f'if [ -n "$current" ] && [ -e {wanted} ] && [ -n "$(find {component.main} -newercc {wanted} 2>/dev/null)" ]; then\n'
         f'  log "[INFO] brought by somebody else since {wanted} was written: it stays"\n  exit 0\nfi\n\n'
         f'url="{place(component.file)}"\nfile="${{url##*/}}"\n'
         f'if [ -f "{component.brought}/$url" ]; then\n'

@@ -38,7 +38,9 @@ def mint_missing(session: Session, plan: Plan) -> None:
                 raise UsageError(
                     f"`{name}` is not there, and nothing in this plan makes it",
                     f"{change.item.node}: {change.item.primitive.step}",
-                    hint=f"{first} makes it: select that node and its chapters, too; a node that was wiped"
-                    " has to be deleted from the cluster first (kubectl delete node)",
+                    hint=f"{first} makes it: select that node and its chapters, too. If {change.item.node} was reset or"
+                    " wiped, the cluster still takes it for alive, and makes nothing for it: wait until its condition Ready"
+                    " is Unknown (about 50 s after its kubelet has stopped), or"
+                    f" kubectl delete node {change.item.node}; then run this again",
                 )
             session.inputs[name] = mint(find(name).mint)

@@ -11,6 +11,7 @@ from shlex import quote
 
 from hardway.errors import REFUSED
 from hardway.pki.catalog import Begin, CertSpec, KeyPairSpec
+from hardway.pki.current_context import users
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 from hardway.pki.kubeconfigs import text as kubeconfig_text
 
@@ -95,17 +96,25 @@ def make_key_pair(spec: KeyPairSpec) -> str:
 
 
 def write_kubeconfig(spec: KubeconfigSpec) -> str:
-    """bash that issues the client certificate and writes the kubeconfig (0600); never over one of another CA."""
+    """bash that issues the client certificate and writes the kubeconfig (0600).
+
+    Never over one of another CA, nor over other users' keys, which may be nowhere else.
+    """
     path, new, ca = quote(spec.path), quote(f"{spec.path}.new"), quote(spec.ca_certificate)
     refusal = (
         f"{spec.path} belongs to another CA than {spec.ca_certificate}: "
         "move it away if this node is to join this cluster"
+    )
+    shared = (
+        f"{spec.path} has to be written anew, and holds other users too, who would be lost: "
+        "move it away, and take them from there"
     )
     made, new_key = quote(f"{KEYS}/{spec.name}.key"), make_key(spec.algorithm, '"$work/tls.key"')
     return (
         BEGIN
         + f'ca="$({FIRST_CERTIFICATE} {ca} | base64 -w0)"\n'
         + f'if [ -s {path} ] && ! grep -qF "$ca" {path}; then\n  echo {quote(refusal)} >&2\n  exit {REFUSED}\nfi\n'
+        + f'if [ -s {path} ] && [ "$({users(spec.path)} | wc -w)" -gt 1 ]; then\n  echo {quote(shared)} >&2\n  exit {REFUSED}\nfi\n'
         + need_ca(spec.ca_certificate, spec.ca_key, spec.path)
         + f'if [ -s {made} ]; then mv {made} "$work/tls.key"; else {new_key}; fi\n'
         + sign_commands(client_certificate(spec), '"$work/tls.key"')

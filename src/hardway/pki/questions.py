@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from shlex import quote
 
 from hardway.pki.catalog import CertSpec, KeyPairSpec, Usage
+from hardway.pki.current_context import read, read_certificate
 from hardway.pki.kubeconfigs import KubeconfigSpec, client_certificate
 from hardway.pki.openssl import FIRST_CERTIFICATE, VERIFY, printed_address
 
@@ -102,7 +103,10 @@ def key_pair_made(spec: KeyPairSpec) -> str:
 
 
 def kubeconfig_written(spec: KubeconfigSpec) -> str:
-    """bash, exit 0 when the kubeconfig satisfies the request, or has been pointed at the rotated certificate."""
+    """bash, exit 0 when the kubeconfig satisfies the request, or has been pointed at the rotated certificate.
+
+    By what its current context leads to: people may have added other clusters and users.
+    """
     path, ca = quote(spec.path), quote(spec.ca_certificate)
     rotated = (
         f"case \"$conf\" in *'client-certificate: '{quote(spec.rotated)}[[:space:]]*) exit 0 ;; esac\n"
@@ -110,8 +114,10 @@ def kubeconfig_written(spec: KubeconfigSpec) -> str:
         else ""
     )
     return (
-        _or_spared(spec) + f"[ -s {path} ] || {_no('not written yet')}"
-        f'conf="$(cat {path})"\n'
+        _or_spared(spec)
+        + f"[ -s {path} ] || {_no('not written yet')}"
+        + read(spec.path)
+        + f'[ -n "$conf" ] || {_no("its current context leads nowhere")}'
         f"case \"$conf\" in *'server: '{quote(spec.server)}[[:space:]]*) ;; "
         "*) echo 'it points to another server'; exit 1 ;; esac\n"
         f'case "$conf" in *"$({FIRST_CERTIFICATE} {ca} 2>&1 | base64 -w0)"*) ;; '
@@ -130,18 +136,15 @@ def lasts(spec: CertSpec | KubeconfigSpec, seconds: int) -> str:
     """bash, exit 0 when neither the certificate nor its CA ends within that many seconds."""
     if isinstance(spec, CertSpec):
         ca, certificate, source = spec.ca_certificate or spec.certificate, quote(spec.certificate), ""
-        spared = ""
+        first = ""
     else:
-        ca, certificate, path = spec.ca_certificate, "", quote(spec.path)
-        spared = _or_spared(spec)
-        embedded = f"sed -n 's/^ *client-certificate-data: //p' {path} | base64 -d"
+        ca, certificate, source = spec.ca_certificate, "", "printf '%s\\n' \"$pem\" | "
+        first = _or_spared(spec) + read_certificate(spec.path)
         if spec.rotated:
-            rotated = f"cat {quote(spec.rotated)}"
-            embedded = f"if grep -q client-certificate-data: {path}; then {embedded}; else {rotated}; fi"
-        source = f"{{ {embedded}; }} 2>/dev/null | "
+            first += f'[ -n "$pem" ] || pem="$(cat {quote(spec.rotated)} 2>/dev/null || true)"\n'
     then = f'-attime "$((EPOCHSECONDS + {seconds}))"'
     return (
-        spared + f'answer="$({source}{VERIFY} {then} -CAfile {quote(ca)} {certificate} 2>&1)" && exit 0\n'
+        first + f'answer="$({source}{VERIFY} {then} -CAfile {quote(ca)} {certificate} 2>&1)" && exit 0\n'
         "case \"$answer\" in *expired*) ;; *) echo 'it cannot be read'; exit 1 ;; esac\n"
         # The slow one, for the date, and only when somebody has to read it.
         f'end="$({source}openssl x509 -noout -enddate {certificate and f"-in {certificate}"} 2>&1)"\n'

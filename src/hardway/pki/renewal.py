@@ -7,25 +7,15 @@ there. A CA is never renewed.
 from shlex import quote
 
 from hardway.pki.catalog import CertSpec
+from hardway.pki.current_context import embedded_certificate, named
 from hardway.pki.kubeconfigs import KubeconfigSpec
-from hardway.pki.openssl import BEGIN, VERIFY, make_key, need_ca, sign_commands
-
-_INTO_KUBECONFIG = """\
-certificate="$(base64 -w0 "$work/tls.crt")" key="$(base64 -w0 "$work/tls.key")"
-# Only words of the shell itself touch the key, so that it is in no command line.
-while IFS= read -r line || [ -n "$line" ]; do
-  case "$line" in
-    *client-certificate-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$certificate" ;;
-    *client-key-data:*) printf '%s %s\\n' "${line%%data:*}data:" "$key" ;;
-    *) printf '%s\\n' "$line" ;;
-  esac
-"""
+from hardway.pki.openssl import BEGIN, FIRST_CERTIFICATE, VERIFY, make_key, need_ca, sign_commands
 
 
 def printing(spec: CertSpec | KubeconfigSpec) -> str:
     """Command that prints the PEM text of a certificate, also where it is embedded in a kubeconfig."""
     if isinstance(spec, KubeconfigSpec):
-        return f"sed -n 's/^ *client-certificate-data: *//p' {quote(spec.path)} | base64 -d"
+        return embedded_certificate(spec.path)
     return f"cat {quote(spec.certificate)}"
 
 
@@ -42,9 +32,24 @@ def renew(spec: CertSpec) -> str:
 
 
 def renew_kubeconfig(path: str, spec: CertSpec) -> str:
-    """bash that puts a new certificate and key into a kubeconfig and leaves everything else in it alone."""
+    """bash that gives the user of a kubeconfig's current context a new certificate and key, and leaves the others alone.
+
+    As kubeadm does it, which brings the CA of the context's cluster up to date, too.
+    """
     new = quote(f"{path}.new")
-    return _issue(spec, path) + _INTO_KUBECONFIG + f"done <{quote(path)} >{new}\n" + f"mv {new} {quote(path)}\n)\n"
+    into = f"kubectl config --kubeconfig={new}"
+    refusal = f"the current context of {path} leads to no user and cluster"
+    return (
+        _issue(spec, path)
+        + f'user="$({named(path, "user")})" cluster="$({named(path, "cluster")})"\n'
+        + f'if [ -z "$user" ] || [ -z "$cluster" ]; then\n  echo {quote(refusal)} >&2\n  exit 1\nfi\n'
+        + f'{FIRST_CERTIFICATE} {quote(spec.ca_certificate)} >"$work/ca.crt"\n'
+        + f"cp {quote(path)} {new}\n"
+        + f'{into} set-credentials "$user" --embed-certs'
+        + ' --client-certificate="$work/tls.crt" --client-key="$work/tls.key" >/dev/null\n'
+        + f'{into} set-cluster "$cluster" --embed-certs --certificate-authority="$work/ca.crt" >/dev/null\n'
+        + f"mv {new} {quote(path)}\n)\n"
+    )
 
 
 def _issue(spec: CertSpec, file: str) -> str:

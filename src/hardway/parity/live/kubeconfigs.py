@@ -85,10 +85,9 @@ def is_kubeconfig(text: bytes) -> bool:
     return isinstance(value, dict) and any(isinstance(value.get(name), list) for name in ("clusters", "users"))
 
 
-def client_certificates(text: bytes) -> list[bytes]:
-    """The certificates that are embedded in a kubeconfig, as PEM."""
-    found = (_pem(user.get("client-certificate-data")) for _, user in _named(_document(text), "users", "user"))
-    return [pem for pem in found if pem]
+def client_certificate(text: bytes) -> bytes:
+    """The PEM text that is embedded for the user of a kubeconfig's current context; empty when there is none."""
+    return _pem(used(text).its_user.get("client-certificate-data"))
 
 
 def kubelet_conf_fields(text: bytes, around: Surroundings) -> Fields:

@@ -32,8 +32,8 @@ def ends(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
     for path, entry in sorted(seen.files.items()):
         if path in others:
             continue
-        pems = kubeconfigs.client_certificates(entry.content) if path.endswith(".conf") else [entry.content]
-        for pem in pems if path.endswith((".crt", ".conf", ".pem")) else ():
+        pem = kubeconfigs.client_certificate(entry.content) if path.endswith(".conf") else entry.content
+        if path.endswith((".crt", ".conf", ".pem")):
             try:
                 certificate = x509.load_pem_x509_certificate(pem)
             except ValueError:

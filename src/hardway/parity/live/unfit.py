@@ -34,8 +34,7 @@ def files(judge: Judge, node: Node, seen: SeenNode) -> Iterator[Finding]:
     for path in sorted({*expected, *others} & seen.files.keys()):
         content, item = seen.files[path].content, expected.get(path)
         if path.endswith(".conf"):
-            for pem in kubeconfigs.client_certificates(content):
-                yield from _signatures(judge, node, path, item, pem, seen)
+            yield from _signatures(judge, node, path, item, kubeconfigs.client_certificate(content), seen)
             if item:
                 yield from _kubeconfig(node, path, item.chapter, content)
         elif b"BEGIN CERTIFICATE" in content:

@@ -34,7 +34,11 @@ fi
 # write /etc/kubernetes/admin.conf: for people: can be revoked by RBAC
 if ! (
 [ -s /etc/kubernetes/admin.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/admin.conf)"
+conf="$(cat /etc/kubernetes/admin.conf 2>/dev/null || true)"
+case "$conf" in '{'* | *clusters:*server:*server:* | *users:*name:*name:*)
+  conf="$(kubectl config view --kubeconfig=/etc/kubernetes/admin.conf --minify --raw 2>/dev/null || true)" ;;
+esac
+[ -n "$conf" ] || { echo 'its current context leads nowhere'; exit 1; }
 case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
 data="${conf#*client-certificate-data: }"
@@ -57,6 +61,10 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/admin.conf; then
   echo '/etc/kubernetes/admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/admin.conf ] && [ "$(kubectl config view --kubeconfig=/etc/kubernetes/admin.conf -o 'jsonpath={.users[*].name}' 2>/dev/null | wc -w)" -gt 1 ]; then
+  echo '/etc/kubernetes/admin.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -137,7 +145,11 @@ if ! (
 [ -s /etc/kubernetes/super-admin.conf ] || ! { [ -s /etc/kubernetes/manifests/kube-apiserver.yaml ] &&
   case "$(kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=10s auth can-i '*' '*' --all-namespaces 2>/dev/null)" in no*) false ;; esac; } || exit 0
 [ -s /etc/kubernetes/super-admin.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/super-admin.conf)"
+conf="$(cat /etc/kubernetes/super-admin.conf 2>/dev/null || true)"
+case "$conf" in '{'* | *clusters:*server:*server:* | *users:*name:*name:*)
+  conf="$(kubectl config view --kubeconfig=/etc/kubernetes/super-admin.conf --minify --raw 2>/dev/null || true)" ;;
+esac
+[ -n "$conf" ] || { echo 'its current context leads nowhere'; exit 1; }
 case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
 data="${conf#*client-certificate-data: }"
@@ -160,6 +172,10 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/super-admin.conf ] && ! grep -qF "$ca" /etc/kubernetes/super-admin.conf; then
   echo '/etc/kubernetes/super-admin.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/super-admin.conf ] && [ "$(kubectl config view --kubeconfig=/etc/kubernetes/super-admin.conf -o 'jsonpath={.users[*].name}' 2>/dev/null | wc -w)" -gt 1 ]; then
+  echo '/etc/kubernetes/super-admin.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -238,7 +254,11 @@ fi
 # write /etc/kubernetes/kubelet.conf: for the first master's kubelet; the others get theirs by TLS bootstrap
 if ! (
 [ -s /etc/kubernetes/kubelet.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/kubelet.conf)"
+conf="$(cat /etc/kubernetes/kubelet.conf 2>/dev/null || true)"
+case "$conf" in '{'* | *clusters:*server:*server:* | *users:*name:*name:*)
+  conf="$(kubectl config view --kubeconfig=/etc/kubernetes/kubelet.conf --minify --raw 2>/dev/null || true)" ;;
+esac
+[ -n "$conf" ] || { echo 'its current context leads nowhere'; exit 1; }
 case "$conf" in *'server: 'https://api.my-first-cluster.example.com:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
 case "$conf" in *'client-certificate: '/var/lib/kubelet/pki/kubelet-client-current.pem[[:space:]]*) exit 0 ;; esac
@@ -262,6 +282,10 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/kubelet.conf ] && ! grep -qF "$ca" /etc/kubernetes/kubelet.conf; then
   echo '/etc/kubernetes/kubelet.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/kubelet.conf ] && [ "$(kubectl config view --kubeconfig=/etc/kubernetes/kubelet.conf -o 'jsonpath={.users[*].name}' 2>/dev/null | wc -w)" -gt 1 ]; then
+  echo '/etc/kubernetes/kubelet.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -340,7 +364,11 @@ fi
 # write /etc/kubernetes/controller-manager.conf: for kube-controller-manager
 if ! (
 [ -s /etc/kubernetes/controller-manager.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/controller-manager.conf)"
+conf="$(cat /etc/kubernetes/controller-manager.conf 2>/dev/null || true)"
+case "$conf" in '{'* | *clusters:*server:*server:* | *users:*name:*name:*)
+  conf="$(kubectl config view --kubeconfig=/etc/kubernetes/controller-manager.conf --minify --raw 2>/dev/null || true)" ;;
+esac
+[ -n "$conf" ] || { echo 'its current context leads nowhere'; exit 1; }
 case "$conf" in *'server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
 data="${conf#*client-certificate-data: }"
@@ -363,6 +391,10 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/controller-manager.conf ] && ! grep -qF "$ca" /etc/kubernetes/controller-manager.conf; then
   echo '/etc/kubernetes/controller-manager.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/controller-manager.conf ] && [ "$(kubectl config view --kubeconfig=/etc/kubernetes/controller-manager.conf -o 'jsonpath={.users[*].name}' 2>/dev/null | wc -w)" -gt 1 ]; then
+  echo '/etc/kubernetes/controller-manager.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then
@@ -440,7 +472,11 @@ fi
 # write /etc/kubernetes/scheduler.conf: for kube-scheduler
 if ! (
 [ -s /etc/kubernetes/scheduler.conf ] || { echo 'not written yet'; exit 1; }
-conf="$(cat /etc/kubernetes/scheduler.conf)"
+conf="$(cat /etc/kubernetes/scheduler.conf 2>/dev/null || true)"
+case "$conf" in '{'* | *clusters:*server:*server:* | *users:*name:*name:*)
+  conf="$(kubectl config view --kubeconfig=/etc/kubernetes/scheduler.conf --minify --raw 2>/dev/null || true)" ;;
+esac
+[ -n "$conf" ] || { echo 'its current context leads nowhere'; exit 1; }
 case "$conf" in *'server: 'https://10.30.0.11:6443[[:space:]]*) ;; *) echo 'it points to another server'; exit 1 ;; esac
 case "$conf" in *"$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt 2>&1 | base64 -w0)"*) ;; *) echo 'it has another CA'; exit 1 ;; esac
 data="${conf#*client-certificate-data: }"
@@ -463,6 +499,10 @@ trap 'rm -rf "$work"' EXIT
 ca="$(sed '/-BEGIN/,/-END/!d; /-END/q' /etc/kubernetes/pki/ca.crt | base64 -w0)"
 if [ -s /etc/kubernetes/scheduler.conf ] && ! grep -qF "$ca" /etc/kubernetes/scheduler.conf; then
   echo '/etc/kubernetes/scheduler.conf belongs to another CA than /etc/kubernetes/pki/ca.crt: move it away if this node is to join this cluster' >&2
+  exit 106
+fi
+if [ -s /etc/kubernetes/scheduler.conf ] && [ "$(kubectl config view --kubeconfig=/etc/kubernetes/scheduler.conf -o 'jsonpath={.users[*].name}' 2>/dev/null | wc -w)" -gt 1 ]; then
+  echo '/etc/kubernetes/scheduler.conf has to be written anew, and holds other users too, who would be lost: move it away, and take them from there' >&2
   exit 106
 fi
 if [ ! -s /etc/kubernetes/pki/ca.crt ] || [ ! -s /etc/kubernetes/pki/ca.key ]; then

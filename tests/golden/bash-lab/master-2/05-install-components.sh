@@ -36,7 +36,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/runc/download.env ] && [ /usr/local/bin/runc -nt /etc/default/runc/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/runc/download.env ] && [ -n "$(find /usr/local/bin/runc -newercc /etc/default/runc/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/runc/download.env was written: it stays"
   exit 0
 fi
@@ -112,7 +112,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/containerd/download.env ] && [ /usr/local/bin/containerd -nt /etc/default/containerd/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/containerd/download.env ] && [ -n "$(find /usr/local/bin/containerd -newercc /etc/default/containerd/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/containerd/download.env was written: it stays"
   exit 0
 fi
@@ -193,7 +193,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/kubelet/download.env ] && [ /usr/local/bin/kubelet -nt /etc/default/kubelet/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/kubelet/download.env ] && [ -n "$(find /usr/local/bin/kubelet -newercc /etc/default/kubelet/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/kubelet/download.env was written: it stays"
   exit 0
 fi
@@ -269,7 +269,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/etcd/download.env ] && [ /usr/local/bin/etcd -nt /etc/default/etcd/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/etcd/download.env ] && [ -n "$(find /usr/local/bin/etcd -newercc /etc/default/etcd/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/etcd/download.env was written: it stays"
   exit 0
 fi
@@ -350,7 +350,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/kubectl/download.env ] && [ /usr/local/bin/kubectl -nt /etc/default/kubectl/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/kubectl/download.env ] && [ -n "$(find /usr/local/bin/kubectl -newercc /etc/default/kubectl/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/kubectl/download.env was written: it stays"
   exit 0
 fi
@@ -430,7 +430,7 @@ if [ "${current#v}" = "${COMPONENT_VERSION#v}" ]; then
   log "[INFO] already up to date"
   exit 0
 fi
-if [ -n "$current" ] && [ -e /etc/default/cni-plugins/download.env ] && [ /opt/cni/bin/bridge -nt /etc/default/cni-plugins/download.env ]; then
+if [ -n "$current" ] && [ -e /etc/default/cni-plugins/download.env ] && [ -n "$(find /opt/cni/bin/bridge -newercc /etc/default/cni-plugins/download.env 2>/dev/null)" ]; then
   log "[INFO] brought by somebody else since /etc/default/cni-plugins/download.env was written: it stays"
   exit 0
 fi
