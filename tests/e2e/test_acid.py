@@ -297,6 +297,27 @@ def test_a_master_leaves_and_comes_back(cluster: Harness) -> None:
     cluster.hardway("check")
 
 
+def test_nodes_that_somebody_deleted_come_back(cluster: Harness) -> None:
+    """`kubectl delete node` of the first master, another one and the worker, whose kubelets live: apply brings them back.
+
+    Each kubelet is restarted, and labels and taints are given again; nothing else is done to the machines.
+    """
+    gone = ("master-1", "master-2", "worker-1")
+    for name in gone:
+        cluster.kubectl(f"delete node {name}.my-first-cluster.example.com")
+    told = [json.loads(line) for line in cluster.hardway("apply", "--events").stdout.splitlines()]
+    changed = {
+        (event["node"].split(".")[0], event["step"])
+        for event in told
+        if event["event"] == "step-done" and event["result"] == "changed"
+    }
+
+    assert {node for node, step in changed if step == "kubelet-start/register-again"} == set(gone)
+    assert {node for node, step in changed if step == "mark-control-plane"} == {"master-1", "master-2"}
+    assert "kubelet-start/start" not in {step for _, step in changed}
+    cluster.assert_whole()
+
+
 def test_lab_leaves_nothing_behind(cluster: Harness) -> None:
     """`lab down` removes mounts, bridge, cgroups, processes and state."""
     found = cluster.lab.processes()

@@ -28,7 +28,9 @@ from hardway.chapters import (
     etcd,
     kubelet_join,
     kubelet_wait_bootstrap,
+    leave,
     mark_control_plane,
+    own_node,
     token_cleanup,
     upload_certs,
     upload_config,
@@ -456,3 +458,55 @@ def test_a_taken_name_is_refused(all_machines: dict[str, Machine], monkeypatch: 
     done = worker.bash(step.script)
     assert done.returncode == 1
     assert "HTTP 401" in done.stderr
+
+
+def test_a_deleted_node_comes_back_with_its_kubelet(all_machines: dict[str, Machine], tmp_path: Path) -> None:
+    """The API tells the kubelet's own identity that its Node is gone, and the restarted kubelet is waited for."""
+    first, worker = all_machines["master-1"], all_machines["worker-1"]
+    name, pki = worker.node.name, first.cluster.paths.pki
+    pem, pid = Path(f"{worker.cluster.paths.kubelet}/pki/kubelet-client-current.pem"), worker.root / "kubelet.key"
+    subject = f"/O=system:nodes/CN=system:node:{name}"
+    done = first.bash(
+        f"openssl req -newkey rsa:2048 -nodes -subj {subject} -keyout {pid} 2>/dev/null |\n"
+        f"  openssl x509 -req -days 1 -CA {pki}/ca.crt -CAkey {pki}/ca.key -CAcreateserial -CAserial {tmp_path}/serial"
+        f" 2>/dev/null >{pem}\ncat {pid} >>{pem}\n"
+    )
+    assert done.returncode == 0, done.stderr
+    step = own_node.register_again(worker.cluster, worker.node)
+    conf = f"{first.cluster.paths.kubernetes}/super-admin.conf"
+    node = json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+    # The kubelet and systemd in one.
+    systemctl = (
+        'systemctl() {\n  [ "$1" = is-active ] ||\n'
+        f"    kubectl --kubeconfig={conf} create -f - <<<'{node}' >/dev/null\n}}\n"
+    )
+
+    register(first, name)
+    assert worker.ask(systemctl + step.unless.script) == ""
+    first.kubectl("delete", "node", name, user="super-admin")
+    assert worker.ask(systemctl + step.unless.script).startswith("it was deleted")
+    done = worker.bash(systemctl + step.script)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert worker.ask(systemctl + step.unless.script) == ""
+
+
+def test_a_machine_that_the_cluster_knows_by_another_name_does_not_leave(all_machines: dict[str, Machine]) -> None:
+    """Told before anything is done; one that it knows by its name, or not at all, may go."""
+    first, worker = all_machines["master-1"], all_machines["worker-1"]
+    asked, _ = (run for run in lower_all(leave.delete_node(worker.node).steps(first.cluster, first.node)))
+    assert isinstance(asked, Run)
+    first.kubectl("delete", "node", worker.node.name, "--ignore-not-found", user="super-admin")
+    assert first.ask(asked.unless.script) == ""
+
+    for other, address in (("short", worker.node.address), ("stranger", f"{worker.node.address}0")):
+        register(first, other)
+        status = {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+        first.kubectl("patch", "node", other, "--subresource=status", "-p", json.dumps(status), user="super-admin")
+    done = first.bash(asked.unless.script, "set -u")
+    assert done.returncode == REFUSED
+    assert f"the cluster knows the machine with the address {worker.node.address} as short:" in done.stderr
+
+    register(first, worker.node.name)
+    assert first.ask(asked.unless.script) == ""
+    first.kubectl("delete", "node", "short", "stranger", worker.node.name, user="super-admin")
+    assert first.ask(asked.unless.script) == ""

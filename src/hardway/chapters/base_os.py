@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hardway.chapters import proxy
+from hardway.chapters import own_node, proxy
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, Node, OsFamily
 from hardway.steps import Check, Command, Packages, Step
@@ -43,6 +43,8 @@ def named(node: Node) -> Check:
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     name = quote(node.name)
+    if node.is_kubernetes:
+        yield own_node.joined_under_this_name(cluster, node)
     yield Command(
         "base-os/hostname",
         f"set the host name to {node.name}",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hardway.chapters import kubelet_join
+from hardway.chapters import kubelet_join, own_node
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
 from hardway.chapters.static_pods import flags
@@ -112,6 +112,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         dump_go(written_configuration(cluster, node)),
         why="what all kubelets of the cluster share",
     )
+    yield own_node.register_again(cluster, node)
     yield Service(
         "kubelet-start/start",
         ("kubelet.service",),

@@ -8,8 +8,8 @@ has just begun to sign. Source: kubeadm v1.30.4 `app/cmd/phases/join/kubelet.go`
 from collections.abc import Iterator
 
 from hardway.chapters.chapter import Chapter
-from hardway.chapters.discovery import verified_curl
 from hardway.chapters.kubelet_join import bootstrap_kubeconfig
+from hardway.chapters.own_node import as_kubelet, own_url
 from hardway.model import Cluster, Node
 from hardway.pki.kubeconfigs import rotated_certificate
 from hardway.steps import Check, Command, Step, Wait
@@ -51,20 +51,14 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     )
 
 
-def _as_node(cluster: Cluster, pem: str) -> str:
-    """curl with the kubelet's own identity; workers have no other one."""
-    return f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f --cert {pem} --key {pem}"
-
-
 def _registered(cluster: Cluster, node: Node, pem: str) -> Wait:
     """Where the CRI socket is no annotation nobody else waits for the Node, which the next chapters change."""
-    url = quote(f"{cluster.endpoint.url}/api/v1/nodes/{node.name}")
     return Wait(
         "kubelet-wait-bootstrap/registered",
         Check(
             "the node to be registered",
             f"[ -s {pem} ] || {{ echo 'no certificate yet'; exit 1; }}\n"
-            f"{_as_node(cluster, pem)} -o /dev/null {url} 2>&1\n",
+            f"{as_kubelet(cluster, node)} -o /dev/null {own_url(cluster, node)} 2>&1\n",
             hint="journalctl -u kubelet",
         ),
         BOOTSTRAP_LIMIT,
@@ -76,8 +70,7 @@ def _annotate(cluster: Cluster, node: Node, pem: str) -> Command:
     socket = node.registration.cri_socket
     annotation = f'"{CRI_SOCKET_ANNOTATION}":"{socket}"'
     patch = f'{{"metadata":{{"annotations":{{{annotation}}}}}}}'
-    url = quote(f"{cluster.endpoint.url}/api/v1/nodes/{node.name}")
-    curl = _as_node(cluster, pem)
+    curl, url = as_kubelet(cluster, node), own_url(cluster, node)
     return Command(
         "kubelet-wait-bootstrap/cri-socket",
         f"annotate the node with {CRI_SOCKET_ANNOTATION}",

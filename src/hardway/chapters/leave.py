@@ -97,6 +97,7 @@ def delete_node(leaving: Node) -> Chapter:
 
     def steps(cluster: Cluster, helper: Node) -> Iterator[Step]:
         ctl, name = _kubectl(cluster, helper), quote(leaving.name)
+        yield _found_under_its_name(ctl, leaving)
         yield Command(
             "delete-node",
             f"delete the Node {leaving.name}",
@@ -114,6 +115,33 @@ def delete_node(leaving: Node) -> Chapter:
         )
 
     return Chapter("delete-node", f"Node object of {leaving.host_name}", (), steps=steps)
+
+
+def _found_under_its_name(ctl: str, leaving: Node) -> Command:
+    """Refuse to take leave of a machine that the cluster knows by another name: its Node and pods would stay behind."""
+    fields = '{.metadata.name}{range .status.addresses[?(@.type=="InternalIP")]} {.address}{end}'
+    path = quote(f'jsonpath={{range .items[*]}}{fields}{{"\\n"}}{{end}}')
+    asked = (
+        f"nodes=\"$({ctl} get nodes -o {path})\" || {{ echo 'the API does not answer'; exit 2; }}\n"
+        "other=''\n"
+        "while read -r name addresses; do\n"
+        f"  [ \"$name\" != {quote(leaving.name)} ] || {{ other=''; break; }}\n"
+        f'  case " $addresses " in *{quote(f" {leaving.address} ")}*) other="$name" ;; esac\n'
+        'done <<<"$nodes"\n'
+        'if [ -n "$other" ]; then\n'
+        f'  echo "the cluster knows the machine with the address {leaving.address} as $other:'
+        ' kubectl drain and delete that Node, kubeadm reset on the machine" >&2\n'
+        f"  exit {REFUSED}\nfi\n"
+    )
+    return Command(
+        "delete-node/name",
+        f"take leave of {leaving.name}",
+        asked,
+        Check(f"the cluster to know the machine as {leaving.name}, or not at all", asked),
+        # It only asks; so its own text is its guard.
+        idempotent=True,
+        why="a Node of another name would stay behind, and its pods with it",
+    )
 
 
 def _kubectl(cluster: Cluster, helper: Node) -> str:

@@ -43,3 +43,4 @@ def join_command(
         )
     else:
         ui.data(command)
+        ui.say(joining.naming(cluster))

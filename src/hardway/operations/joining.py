@@ -35,3 +35,15 @@ def join_command(cluster: Cluster, token: str, ca_pin: str, certificate_key: str
     if not certificate_key:
         return words
     return f"{words}--control-plane --certificate-key {quote(certificate_key)}"
+
+
+def naming(cluster: Cluster) -> str:
+    """What the command leaves to whoever types it: the name.
+
+    kubeadm calls a node as its host calls itself, which for most machines is a short name (`app/phases/kubelet/flags.go`,
+    GetNodeNameAndHostname); the Inventory gives a short name the cluster's domain.
+    """
+    return (
+        "hint: where `hostname` prints another name than the Inventory's full one, add"
+        f" --node-name NAME.{cluster.name}.{cluster.base_domain}; by another name hardway does not know the node"
+    )

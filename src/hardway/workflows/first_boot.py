@@ -30,6 +30,7 @@ FIRST_BOOT: tuple[Stage, ...] = tuple(stage for stage in APPLY if stage.chapter 
 
 LEFT_TO_APPLY: Mapping[str, str] = {
     "kubelet-start/bootstrap-kubeconfig": "it holds the node's token, which is minted when the node joins",
+    "kubelet-start/register-again": "no kubelet has registered yet",
     "kubelet-start/start": "a kubelet that has no kubeconfig yet only dies and is started again",
     "kubelet-start/healthz": "the kubelet does not run yet",
 }

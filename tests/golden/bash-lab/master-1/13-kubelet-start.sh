@@ -78,6 +78,26 @@ syncFrequency: 0s
 volumeStatsAggPeriod: 0s
 EOF
 
+# kubelet-start/register-again
+# restart the kubelet, whose Node was deleted: a kubelet registers once, when it starts; a Node that is deleted later stays away
+if ! (
+systemctl is-active --quiet kubelet && [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] || exit 0
+code="$(curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem -o /dev/null -w '%{http_code}' https://api.my-first-cluster.example.com:6443/api/v1/nodes/master-1.my-first-cluster.example.com 2>/dev/null)"
+[ "$code" != 404 ] || { echo 'it was deleted, and a kubelet registers only when it starts'; exit 1; }
+) >/dev/null 2>&1; then
+(
+registered() { said="$(curl -sS -m 10 --cacert /etc/kubernetes/pki/ca.crt --capath /dev/null -f --cert /var/lib/kubelet/pki/kubelet-client-current.pem --key /var/lib/kubelet/pki/kubelet-client-current.pem -o /dev/null https://api.my-first-cluster.example.com:6443/api/v1/nodes/master-1.my-first-cluster.example.com 2>&1)"; }
+deadline=$((SECONDS + 10))
+until registered || [ "$SECONDS" -ge "$deadline" ]; do sleep 0.2; done
+registered || systemctl restart kubelet
+deadline=$((SECONDS + 60))
+until registered; do
+  [ "$SECONDS" -lt "$deadline" ] || { echo "the node did not register: $said" >&2; exit 1; }
+  sleep 0.2
+done
+)
+fi
+
 # kubelet-start/start
 # enable and start kubelet.service: it runs the static pods, and registers the node
 systemctl daemon-reload
