@@ -254,6 +254,7 @@ def clusters(
     join = draw(
         optional(
             {
+                "caCertPath": settings.JOINING_CA,
                 "controlPlane": st.fixed_dictionaries({}, optional={"localAPIEndpoint": port}),
                 "nodeRegistration": registration(api),
                 **timeouts(api),

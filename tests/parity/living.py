@@ -34,13 +34,15 @@ nodeRegistration:
 ---
 apiVersion: {V1BETA3}
 kind: JoinConfiguration
+caCertPath: JOINING
 nodeRegistration:
-  kubeletExtraArgs: {{node-labels: zone=b}}
+  kubeletExtraArgs: {{node-labels: zone=b, client-ca-file: JOINING}}
 ---
 apiVersion: {V1BETA3}
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
+certificatesDir: PKI
 controlPlaneEndpoint: api.stored.example.com:6443
 networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
 apiServer:
@@ -57,13 +59,15 @@ nodeRegistration:
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
+caCertPath: JOINING
 nodeRegistration:
-  kubeletExtraArgs: [{{name: node-labels, value: zone=b}}]
+  kubeletExtraArgs: [{{name: node-labels, value: zone=b}}, {{name: client-ca-file, value: JOINING}}]
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
+certificatesDir: PKI
 controlPlaneEndpoint: api.stored.example.com:6443
 encryptionAlgorithm: ECDSA-P256
 certificateValidityPeriod: 2160h
@@ -112,6 +116,11 @@ NETWORKS: Mapping[str, Mapping[str, str]] = {
     "dual": {"NETWORK": "fd77::", "PODS": "fd10:1::/56,10.1.0.0/16", "SERVICES": "fd10:96::/112,10.96.0.0/12"},
 }
 """Name to what the documents say of addresses."""
+DEFAULT_PLACES = {"PKI": "/etc/kubernetes/pki", "JOINING": "/etc/kubernetes/pki/ca.crt"}
+PLACES: Mapping[str, Mapping[str, str]] = {
+    "IPv6": {"PKI": "/etc/kubernetes/certs", "JOINING": "/etc/kubernetes/trust/ca.crt"}
+}
+"""Name of a network to what its cluster says of certificates; a kubelet that joins is told where kubeadm puts the CA."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,7 @@ def _living(version: str, network: str, etcd: str) -> Living:
     kubelet = CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else ""
     outside = EXTERNAL_ETCD if etcd == "external" else ""
     text = head.replace("VERSION", version) + outside + OTHERS + kubelet
-    for word, value in NETWORKS[network].items():
+    for word, value in {**NETWORKS[network], **PLACES.get(network, DEFAULT_PLACES)}.items():
         text = text.replace(word, value)
     found = programs(version)
     cluster, given = loads(text), documents.read(text)
