@@ -21,6 +21,9 @@ REFUSED = 106
 Above curl's codes and apt's 100, below the shell's own from 126 on: no command that fails is taken for a refusal.
 """
 
+SILENT = 107
+"""Exit code of a script on a master that cannot answer for the cluster: it becomes `Unreachable`, and the next one is asked."""
+
 
 @dataclass
 class HardwayError(Exception):

@@ -293,6 +293,7 @@ def clusters(
     join = draw(
         optional(
             {
+                "caCertPath": settings.JOINING_CA,
                 "controlPlane": st.fixed_dictionaries(
                     {},
                     optional={"localAPIEndpoint": endpoint(nodes[1:]), "certificateKey": st.just(settings.KEY)},

@@ -37,15 +37,17 @@ nodeRegistration:
 ---
 apiVersion: {V1BETA3}
 kind: JoinConfiguration
+caCertPath: JOINING
 controlPlane: {{localAPIEndpoint: {{bindPort: 7443}}}}
 patches: {{directory: /srv/patches}}
 nodeRegistration:
-  kubeletExtraArgs: {{node-labels: zone=b}}
+  kubeletExtraArgs: {{node-labels: zone=b, client-ca-file: JOINING}}
 ---
 apiVersion: {V1BETA3}
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
+certificatesDir: PKI
 controlPlaneEndpoint: api.stored.example.com:7443
 networking: {{podSubnet: "PODS", serviceSubnet: "SERVICES", dnsDomain: cluster.example.com}}
 apiServer:
@@ -65,16 +67,18 @@ nodeRegistration:
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
+caCertPath: JOINING
 controlPlane: {{localAPIEndpoint: {{bindPort: 7443}}}}
 patches: {{directory: /srv/patches}}
 timeouts: {{controlPlaneComponentHealthCheck: 3m0s, tlsBootstrap: 4m0s}}
 nodeRegistration:
-  kubeletExtraArgs: [{{name: node-labels, value: zone=b}}]
+  kubeletExtraArgs: [{{name: node-labels, value: zone=b}}, {{name: client-ca-file, value: JOINING}}]
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: ClusterConfiguration
 kubernetesVersion: VERSION
 clusterName: stored
+certificatesDir: PKI
 controlPlaneEndpoint: api.stored.example.com:7443
 encryptionAlgorithm: ECDSA-P256
 certificateValidityPeriod: 2160h
@@ -147,6 +151,11 @@ NETWORKS: Mapping[str, Mapping[str, str]] = {
     "dual": {"NETWORK": "fd77::", "PODS": "fd10:1::/56,10.1.0.0/16", "SERVICES": "fd10:96::/112,10.96.0.0/12"},
 }
 """Name to what the documents say of addresses."""
+DEFAULT_PLACES = {"PKI": "/etc/kubernetes/pki", "JOINING": "/etc/kubernetes/pki/ca.crt"}
+PLACES: Mapping[str, Mapping[str, str]] = {
+    "IPv6": {"PKI": "/etc/kubernetes/certs", "JOINING": "/etc/kubernetes/trust/ca.crt"}
+}
+"""Name of a network to what its cluster says of certificates; a kubelet that joins is told where kubeadm puts the CA."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +195,7 @@ def _living(version: str, network: str, etcd: str) -> Living:
     kubelet = CGROUP_V1 if "failCgroupV1" in features.kubelet_fields else ""
     etcd_words = EXTERNAL_ETCD if etcd == "external" else local
     text = head.replace("VERSION", version) + etcd_words + OTHERS + kubelet
-    for word, value in NETWORKS[network].items():
+    for word, value in {**NETWORKS[network], **PLACES.get(network, DEFAULT_PLACES)}.items():
         text = text.replace(word, value)
     found = programs(version)
     with TemporaryDirectory() as folder:

@@ -166,6 +166,15 @@ NETWORKS_6 = st.sampled_from(
         {"serviceSubnet": "fd96::/112,10.96.0.0/16", "podSubnet": "fd44::/56,10.244.0.0/16"},
     ]
 )
+JOINING_CA = st.sampled_from(
+    [
+        "",
+        "/etc/kubernetes/pki/ca.crt",
+        "/etc/kubernetes/certs/ca.crt",
+        "/etc/kubernetes/pki/../ca.crt",
+        "/srv/a b/$(id) `x`.crt",
+    ]
+)
 SKIPPED = st.sampled_from(
     [
         ["addon"],

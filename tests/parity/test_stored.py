@@ -4,15 +4,17 @@
 one cluster, and every other minor.
 """
 
+import posixpath
 import re
 from dataclasses import replace
 
 import pytest
 from living import LONG, Living, living
 
+from hardway.chapters.joining_ca import path_of_copy
 from hardway.model import Cluster, Endpoint, Node
 from hardway.parity import documents, objects, shared
-from hardway.parity.compare import compare
+from hardway.parity.compare import ABSENT, compare
 from hardway.parity.normalise import describe
 from hardway.parity.oracle import NOT_SHOWN, Made, patch_files
 from hardway.parity.report import without_members
@@ -62,6 +64,24 @@ def test_nothing_differs_but_what_is_declared(both: Living) -> None:
     assert len(report.rows) > 500
 
 
+def test_the_ca_is_where_kubeadm_puts_it_and_where_the_kubelet_looks() -> None:
+    """With a certificatesDir and a caCertPath: kubeadm's worker has it at the one place, ours at both; masters always."""
+    both = living(DEFAULT, "IPv6")
+    cluster, paths = both.cluster, both.cluster.paths
+    ca = both.ours.files[cluster.first_control_plane.name].tree[f"{paths.pki}/ca.crt"]
+    report = compare_sides(cluster, both.ours, both.kubeadm)
+    (worker,), (_, joining) = cluster.workers, cluster.control_planes
+
+    for node in (worker, joining):
+        for path in (paths.joining_ca, f"{paths.pki}/ca.crt"):
+            assert both.ours.files[node.name].tree[path] == ca
+    assert paths.joining_ca in both.kubeadm.files[joining.name].tree
+    assert {(row.node, difference.item) for row in report.rows for difference in row.differences
+            if (difference.ours, difference.kubeadm) == ("present", ABSENT) and difference.item.startswith("/")} == {
+        (worker.host_name, paths.pki), (worker.host_name, f"{paths.pki}/ca.crt")
+    }  # fmt: skip
+
+
 def test_what_stands_for_the_dry_run_is_what_is_stored(both: Living) -> None:
     """What the oracle without a cluster takes from kubeadm's source: a binding, an annotation, the sealed files."""
     stored, node = both.kubeadm.stored[INIT_MOMENT], both.cluster.first_control_plane
@@ -94,19 +114,27 @@ def test_phases_of_init_stand_for_join(both: Living) -> None:
     master, (worker,) = cluster.joining_control_planes[0], cluster.workers
     tree = both.kubeadm.files[first.name].tree
     own, known = of_all_masters(cluster, tree), shared.downloaded(cluster, contents(tree))
-    here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS}
+    here = {f"{ETC}/kubelet.conf", WHILE_JOINING, *PEMS, *of_the_copy(cluster)}
 
     own, known = {**own, **patch_files(first)}, {**known, **patch_files(master)}
 
     assert beside(both, first, both.oracle.init(own), own) == PEMS
     assert beside(both, master, both.oracle.join_control_plane(master, known, stored), known) == here
     of_a_worker = both.oracle.join_worker(worker, patch_files(worker), stored)
-    assert beside(both, worker, of_a_worker, {}) == here | {ETC, PKI, f"{PKI}/ca.crt"}
+    assert beside(both, worker, of_a_worker, {}) == here | {
+        ETC, posixpath.dirname(cluster.paths.joining_ca), cluster.paths.joining_ca
+    }  # fmt: skip
+
+
+def of_the_copy(cluster: Cluster) -> set[str]:
+    """What the CA at caCertPath adds to a joining node."""
+    copy = path_of_copy(cluster)
+    return {posixpath.dirname(copy), copy} if copy else set()
 
 
 def of_all_masters(cluster: Cluster, tree: Tree) -> Tree:
     """What masters share, with its directories, as the first one has it."""
-    names = {*shared.transferred(cluster).values(), ETC, PKI, f"{PKI}/etcd"}
+    names = {*shared.transferred(cluster).values(), ETC, cluster.paths.pki, f"{cluster.paths.pki}/etcd"}
     return {path: entry for path, entry in tree.items() if path in names}
 
 

@@ -11,7 +11,7 @@ import pytest
 from clusters import lab_cluster
 
 from hardway.errors import UsageError
-from hardway.model import BootstrapToken
+from hardway.model import BootstrapToken, freeze_document
 from hardway.parity.certificates import Surroundings
 from hardway.parity.compare import ABSENT, Difference
 from hardway.parity.live import fetch, judge, left, members, pems, runtime, source, tokens, wanted
@@ -494,3 +494,17 @@ def test_nodes_without_an_address(tmp_path: Path) -> None:
         (Grade.WARNING, "Node node-3.example.com", "status.addresses", "192.0.2.9"),
         (Grade.ERROR, "Node node-4.example.com", "status.addresses", ABSENT),
     }
+
+
+@pytest.mark.parametrize(
+    ("client_ca", "needed"), [("/etc/kubernetes/pki/ca.crt", True), ("", True), ("/srv/trust/ca.crt", False)]
+)
+def test_a_worker_needs_the_ca_where_its_kubelet_looks_for_it(client_ca: str, needed: bool) -> None:
+    """kubeadm gives a worker the file of caCertPath alone, which nobody stores; a copy there is nothing to tell."""
+    x509 = {"x509": {"clientCAFile": client_ca}} if client_ca else {}
+    cluster = replace(CLUSTER, kubelet_configuration=freeze_document({"authentication": x509}))
+    worker, path = cluster.workers[0], f"{cluster.paths.pki}/ca.crt"
+    copy = SeenNode(worker.name, {"/etc/kubernetes/trust/ca.crt": file("the CA")}, {}, {}, ())
+    told = list(judge.files(Judge(cluster, JUDGE.tools, MOMENT), worker, copy))
+
+    assert [one.item for one in told if one.item.endswith("ca.crt")] == [path] * needed

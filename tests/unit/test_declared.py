@@ -1,9 +1,11 @@
 """A declared difference covers what its reason speaks of, and no more."""
 
+from dataclasses import replace
+
 import pytest
 
 from hardway.config import loads
-from hardway.model import Cluster
+from hardway.model import Cluster, Node, Role
 from hardway.parity.compare import ABSENT, Difference
 from hardway.parity.declared import declaration
 from hardway.parity.report import CLUSTER
@@ -59,3 +61,26 @@ def test_more_tokens_than_kubeadm_s_only_beside_the_user_s() -> None:
 
     assert not declaration(difference, cluster("v1.30.4"), CLUSTER)
     assert declaration(difference, cluster("v1.30.4", "bootstrapTokens: [{ttl: 90m}]"), CLUSTER)
+
+
+@pytest.mark.parametrize(
+    ("directory", "copy", "kept"),
+    [
+        ("/etc/kubernetes/pki", "/etc/kubernetes/pki/ca.crt", False),
+        ("/srv/p*i", "/etc/kubernetes/pki/ca.crt", True),
+        ("/etc/kubernetes/pki", "/srv/ca.crt", True),
+        ("/srv/pki", "/srv/pki/ca.crt", False),
+    ],
+)
+def test_a_worker_has_its_ca_where_the_kubelet_looks_for_it(directory: str, copy: str, kept: bool) -> None:
+    """That directory and that file alone, and only where kubeadm writes to another place."""
+    made = cluster("v1.30.4")
+    worker = Node("worker-1.example.com", "worker-1", "10.0.0.21", frozenset({Role.WORKER}))
+    made = replace(made, nodes=(*made.nodes, worker), paths=replace(made.paths, pki=directory, joining_ca=copy))
+
+    for item in (directory, f"{directory}/ca.crt"):
+        assert bool(declaration(Difference(item, "item", "present", ABSENT), made, "worker-1")) is kept
+        assert not declaration(Difference(item, "item", ABSENT, "present"), made, "worker-1")
+        assert not declaration(Difference(item, "item", "present", ABSENT), made, "master-2")
+    for item in (f"{directory}/ca.key", f"{directory}/other/ca.crt", "/srv/pxi/ca.crt"):
+        assert not declaration(Difference(item, "item", "present", ABSENT), made, "worker-1")

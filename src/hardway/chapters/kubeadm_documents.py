@@ -54,6 +54,7 @@ def of_join(cluster: Cluster, node: Node, inputs: tuple[str, ...]) -> dict[str, 
     own: dict[str, Any] = {
         "apiVersion": _api(cluster),
         "kind": "JoinConfiguration",
+        "caCertPath": cluster.paths.joining_ca,
         "discovery": _discovery(cluster, node, inputs),
         "nodeRegistration": _registration(cluster, node),
         **_timeouts(cluster, node),

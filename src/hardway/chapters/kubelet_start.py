@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hardway.chapters import kubelet_join, own_node
+from hardway.chapters import joining_ca, kubelet_join, own_node
 from hardway.chapters.chapter import Chapter
 from hardway.chapters.control_plane import manifests_directory
 from hardway.chapters.static_pods import flags
@@ -98,6 +98,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
         yield manifests_directory(cluster)
     if joining:
         yield from kubelet_join.bootstrap(cluster, node)
+        yield from joining_ca.copied(cluster, node)
     yield File("kubelet-start/flags", env, kubelet_flags(cluster, node), why="flags that depend on this machine")
     if cluster.release.features.node_local_cri_socket:
         yield File(

@@ -7,6 +7,7 @@ iptables: `LEFT` says it. The chapter knows what this node was from its inventor
 
 from collections.abc import Iterator
 
+from hardway.chapters import joining_ca
 from hardway.chapters.chapter import Chapter
 from hardway.model import Cluster, EtcdExternal, Node
 from hardway.pki.openssl import KEYS
@@ -148,6 +149,7 @@ def _files(cluster: Cluster, node: Node) -> Command:
         # What is still mounted is not ours to delete, and to find a bind mount is a directory like any other.
         _mounts_below(cluster)
         + '[ "${#mounts[@]}" = 0 ] || { echo "still mounted: ${mounts[*]}" >&2; exit 1; }\n'
+        + joining_ca.removed(cluster, node)
         # The slash leads through a symbolic link.
         + for_each("folder", map(quote, folders), '[ ! -d "$folder" ] || find "$folder/" -xdev -mindepth 1 -delete\n')
         + f"rm -rf {words([*files, *ours])}\n",

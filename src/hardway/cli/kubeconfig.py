@@ -10,7 +10,7 @@ import yaml
 
 from hardway.cli import ui
 from hardway.cli.options import DEFAULT_FILE, AskSudoPassword, File, connection, read
-from hardway.engine.ask import ask_master
+from hardway.engine.ask import ask_master, has
 from hardway.errors import Refused, StepFailed, UsageError
 from hardway.steps.shell import quote
 
@@ -38,7 +38,9 @@ def kubeconfig(
     cluster = read(file, None)
     name = "super-admin" if super_admin else "admin"
     path = f"{cluster.paths.kubernetes}/{name}.conf"
-    text = ask_master(cluster, f"read {path}", f"cat {quote(path)}\n", connection(ask_sudo_password))
+    # Of masters that have it: whether the API is up does not matter here.
+    connect = connection(ask_sudo_password)
+    text = ask_master(cluster, f"read {path}", f"cat {quote(path)}\n", connect, needs=has(path))
     if server:
         text = _pointed_at(server, text, path)
     if output == STDOUT:

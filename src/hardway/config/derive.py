@@ -53,7 +53,11 @@ def derive(sources: Sources) -> Cluster:
         config.networking.dns_domain,
     )
     members = nodes(sources)
-    paths = Paths(pki=clean(config.certificates_dir), pki_given=config.certificates_dir)
+    paths = Paths(
+        pki=clean(config.certificates_dir),
+        pki_given=config.certificates_dir,
+        joining_ca=clean(sources.join.ca_cert_path),
+    )
     master = next(node for node in members if node.is_control_plane)
     endpoint = _endpoint(config.control_plane_endpoint, master)
     proxy = kube_proxy.stored(sources.given("KubeProxyConfiguration"), networking, master.address, release.features)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from hardway.chapters.etcd import peer_url
 from hardway.chapters.leave import Drain
+from hardway.engine.ask import ask_through, serves, told
 from hardway.engine.fitness import require_fit
 from hardway.engine.members import members
 from hardway.engine.plan import Plan
 from hardway.engine.run import Session, at_once, make_plan, open_session
 from hardway.engine.schedule import Selection
-from hardway.engine.transport import Connect, open_transport
-from hardway.errors import Refused, Unreachable, UsageError
+from hardway.engine.transport import Connect, Transport, open_transport
+from hardway.errors import HardwayError, Refused, Unreachable, UsageError
 from hardway.model import Cluster, Node
 from hardway.model.quorum import Member, Verdict, comes, leaves
 from hardway.workflows.add import ELSEWHERE
@@ -81,8 +82,13 @@ async def departure(
             hint="hardway reset, without --node, takes the whole cluster down",
         )
     _refuse_the_endpoint(cluster, leaving)
-    helper = await _helper(masters, connect)
-    async with open_session(cluster, [helper.name, *([leaving.name] if reset else [])], connect=connect) as session:
+    helper, transport = await _helper(cluster, masters, connect)
+    opened = {helper.name: transport}
+
+    async def once(node: Node) -> Transport:
+        return opened.pop(node.name, None) or await connect(node)
+
+    async with open_session(cluster, [helper.name, *([leaving.name] if reset else [])], connect=once) as session:
         verdicts: tuple[tuple[str, Verdict], ...] = ()
         if cluster.runs_member(leaving):
             verdicts = ((leaving.name, leaves(await members(session, helper), peer_url(leaving))),)
@@ -131,23 +137,26 @@ def _refuse_the_endpoint(cluster: Cluster, leaving: Node) -> None:
         )
 
 
-async def _helper(masters: Sequence[Node], connect: Connect) -> Node:
-    """The first of these masters that answers."""
-    lost: list[Unreachable] = []
+async def _helper(cluster: Cluster, masters: Sequence[Node], connect: Connect) -> tuple[Node, Transport]:
+    """The first of these masters that answers for the cluster, and the connection over which it did."""
+    lost: list[HardwayError] = []
 
-    async def answers(node: Node) -> bool:
+    async def opened(node: Node) -> Transport | None:
+        transport: Transport | None = None
         try:
-            await (await connect(node)).close()
-        except Unreachable as error:
+            transport = await connect(node)
+            await ask_through(transport, node, "ask the API", serves(cluster))
+        except HardwayError as error:
             lost.append(error)
-            return False
-        return True
+            if transport:
+                await transport.close()
+            return None
+        return transport
 
-    for node, yes in zip(masters, await at_once(answers(node) for node in masters), strict=True):
-        if yes:
-            return node
-    raise Unreachable(
-        "no other master answers",
-        output="\n".join(f"{error.where}: {error.what}" for error in lost),
-        hint=lost[0].hint,
-    )
+    answers = await at_once(opened(node) for node in masters)
+    found = [(node, transport) for node, transport in zip(masters, answers, strict=True) if transport]
+    for _, transport in found[1:]:
+        await transport.close()
+    if not found:
+        raise Unreachable("no other master answers", output=told(lost), hint=lost[0].hint)
+    return found[0]

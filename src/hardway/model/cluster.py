@@ -58,6 +58,8 @@ class Paths:
     kubelet: str = "/var/lib/kubelet"
     pki_given: str = ""
     """certificatesDir where it is written in a longer form, such as with a slash at its end."""
+    joining_ca: str = "/etc/kubernetes/pki/ca.crt"
+    """caCertPath in its shortest form: nodes that join have the CA there, too; its default does not follow `pki`."""
 
     @property
     def pki_mounted(self) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 
+from hardway.chapters.joining_ca import path_of_copy
 from hardway.model import Cluster
 from hardway.parity.compare import ABSENT, Difference
 
@@ -27,12 +29,16 @@ def _is_sent_to_a_resolver_that_it_lacks(cluster: Cluster, node: str) -> bool:
     return cluster.release.features.resolv_conf_stored and not cluster.node(node).facts.resolved
 
 
+def _is_a_worker_with_its_ca_elsewhere(cluster: Cluster, node: str) -> bool:
+    return bool(path_of_copy(cluster)) and cluster.node(node) in cluster.workers
+
+
 @dataclass(frozen=True)
 class Declared:
     """A difference that is kept, and why."""
 
     item: str
-    """Pattern of the item, with `*` and `?`."""
+    """Pattern of the item, with `*` and `?`; `{pki}` stands for certificatesDir."""
     field: str
     """Pattern of the field."""
     reason: str
@@ -45,10 +51,10 @@ class Declared:
 
     def covers(self, difference: Difference, cluster: Cluster, node: str) -> bool:
         """The difference is meant."""
-        alike = all(
+        item = _literal(self.item).replace("{pki}", escape(cluster.paths.pki))
+        alike = fnmatchcase(difference.item, item) and all(
             fnmatchcase(text, _literal(pattern))
             for text, pattern in (
-                (difference.item, self.item),
                 (difference.field, self.field),
                 (difference.ours, self.ours),
                 (difference.kubeadm, self.kubeadm),
@@ -95,6 +101,18 @@ DECLARED: tuple[Declared, ...] = (
         ours=ABSENT,
         kubeadm='"/run/systemd/resolve/resolv.conf"',
         where=_is_sent_to_a_resolver_that_it_lacks,
+    ),
+    *(
+        Declared(
+            item,
+            "item",
+            "kubeadm gives a worker the CA at caCertPath alone, which by default does not follow certificatesDir, where"
+            " the kubelet looks for it: such a kubelet never starts; here the CA is in both places",
+            ours="present",
+            kubeadm=ABSENT,
+            where=_is_a_worker_with_its_ca_elsewhere,
+        )
+        for item in ("{pki}", "{pki}/ca.crt")
     ),
 )
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from hardway.chapters import bootstrap_token
 from hardway.engine import facts
+from hardway.engine.ask import first_that_answers
 from hardway.engine.script import PATH
 from hardway.engine.transport import Connect
-from hardway.errors import HardwayError, StepFailed, Unreachable
+from hardway.errors import HardwayError, StepFailed
 from hardway.model import Cluster, Node, thaw
 from hardway.parity.live import asked, fetch, found, wanted
 from hardway.parity.live.cures import ADMINS
@@ -58,37 +59,30 @@ async def _ask(node: Node, what: str, script: str, connect: Connect) -> tuple[An
 
 
 async def first_master(cluster: Cluster, connect: Connect) -> tuple[Node, SeenCluster]:
-    """The first master that answers for the cluster."""
-    lost: list[HardwayError] = []
-    for node in cluster.control_planes:
+    """The first master that answers for the cluster: one that was reset, or cannot be read, is passed over."""
+
+    async def ask(node: Node) -> tuple[Node, SeenCluster]:
         try:
             answers, _ = await _ask(node, "ask the API", fetch.cluster_script(), connect)
             seen = seen_cluster(answers)
-        except (HardwayError, *found.MISSHAPEN) as error:
-            lost.append(
-                error if isinstance(error, HardwayError) else StepFailed("the API's answer cannot be read", node.name)
-            )
-            continue
+        except found.MISSHAPEN:
+            raise StepFailed("the API's answer cannot be read", node.name) from None
         needed = next((failure for failure in seen.failed if failure.question in ("nodes", "config")), None)
         if needed:
             what = f"the API does not tell its {asked.ITEMS[needed.question]}"
-            lost.append(StepFailed(what, node.name, asked.why(needed, {}), needed.reason))
-        elif not seen.nodes:
-            lost.append(StepFailed("the API knows no Node", node.name))
-        else:
-            return node, seen
-    if len(lost) == 1:
-        raise lost[0]
-    raise Unreachable(
+            raise StepFailed(what, node.name, asked.why(needed, {}), needed.reason)
+        if not seen.nodes:
+            raise StepFailed("the API knows no Node", node.name)
+        return node, seen
+
+    return await first_that_answers(
+        cluster.control_planes,
+        ask,
         "no master answers for the cluster",
-        output="\n".join(_line(error) for error in lost),
-        hint="the Inventory names at least one master that has kubectl and /etc/kubernetes/admin.conf; without the"
+        "the Inventory names at least one master that has kubectl and /etc/kubernetes/admin.conf; without the"
         f" ClusterRoleBinding {ADMINS} that can do nothing, but super-admin.conf can",
+        passed_over=HardwayError,
     )
-
-
-def _line(error: HardwayError) -> str:
-    return ": ".join((error.where, error.what, *error.output.splitlines()[:1]))
 
 
 async def read_nodes(cluster: Cluster, connect: Connect) -> Read:

@@ -63,7 +63,9 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
             found[path] = Wanted(chapter, pod, "etcd/local")
     else:
         path = f"{cluster.paths.pki}/ca.crt"
-        found[path] = Wanted("discovery", dict(_certificate(authorities(cluster)[0]))[path], "discovery")
+        authority = dict(_certificate(authorities(cluster)[0]))[path]
+        # kubeadm gives a worker the file of caCertPath alone, and its kubelet need not read this one.
+        found[path] = Wanted("discovery", authority, "discovery", optional=_client_ca(cluster) not in ("", path))
     path = f"{cluster.paths.kubernetes}/kubelet.conf"
     found[path] = Wanted("kubelet-finalize", _kubelet_conf(cluster, node), "kubelet-finalize")
     if rotates(cluster, node):
@@ -72,6 +74,14 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
         serving = Wanted("approve-serving", _of_kubelet(cluster, node), optional=True)
         found[f"{cluster.paths.kubelet}/pki/kubelet-server-current.pem"] = serving
     return {path: item for path, item in found.items() if not path.endswith("bootstrap-kubelet.conf")}
+
+
+def _client_ca(cluster: Cluster) -> str:
+    """clientCAFile of all kubelets; empty where it says nothing that can be read."""
+    value: object = thaw(cluster.kubelet_configuration)
+    for name in ("authentication", "x509", "clientCAFile"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 PUBLIC = "PUBLIC KEY"

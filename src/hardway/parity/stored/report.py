@@ -48,11 +48,14 @@ def compare_sides(cluster: Cluster, ours: Side, theirs: Side) -> ParityReport:
 def files_in_words(cluster: Cluster, node: Node, side: Side) -> dict[str, Fields]:
     """All files of a node; certificates that came from the first master have been made before, and are told by that."""
     made, first = side.files[node.name], side.files[cluster.first_control_plane.name]
-    around = replace(made.around, leaves_begin_with_ca=cluster.release.features.leaves_begin_with_ca)
+    # What the CA is called does not depend on where a node has it: kubeadm's worker at caCertPath alone.
+    ca = f"{cluster.paths.pki}/ca.crt"
+    files = {ca: first.tree[ca].content, **made.around.files}
+    around = replace(made.around, files=files, leaves_begin_with_ca=cluster.release.features.leaves_begin_with_ca)
     given = side.outside if made is first else {}
     found = describe(made.tree, around, given, folders_of(cluster))
-    handed_on = (path for path in found if made is not first and path.endswith(".crt") and path in first.tree)
-    for path in handed_on:
-        if made.tree[path].content == first.tree[path].content:
+    known = {entry.content for path, entry in first.tree.items() if path.endswith(".crt") and made is not first}
+    for path in found:
+        if path.endswith(".crt") and made.tree[path].content in known:
             found[path] = {**found[path], "begins": "as on the first master", "ends": "as on the first master"}
     return found
