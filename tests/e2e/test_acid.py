@@ -297,6 +297,7 @@ def test_a_master_leaves_and_comes_back(cluster: Harness) -> None:
     cluster.hardway("check")
 
 
+@pytest.mark.long
 def test_nodes_that_somebody_deleted_come_back(cluster: Harness) -> None:
     """`kubectl delete node` of the first master, another one and the worker, whose kubelets live: apply brings them back.
 

@@ -1,6 +1,8 @@
 """kubeadm joins nodes to a cluster of hardway's, takes one away again, and hardway takes it back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,29 @@ def test_kubeadm_joins_a_fourth_master_and_a_second_worker(both: tuple[Harness, 
     assert whole.voters() == {"master-1", "master-2", "master-3", "master-4"}
     whole.assert_nothing_to_do()
     whole.assert_nothing_found()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("apply",),
+        ("apply", "--only", "kubelet-start", "--node", "worker-9"),
+        ("node", "remove", "worker-9", "--reset", "--yes"),
+        ("reset", "--node", "worker-9", "--yes"),
+    ],
+)
+def test_a_node_that_joined_under_another_name_is_refused(
+    both: tuple[Harness, Harness], tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    """The Inventory calls it otherwise: nothing is changed, and the machine keeps its name."""
+    whole = both[1]
+    otherwise = replace(whole, file=tmp_path / "cluster.yaml")
+    otherwise.file.write_text(whole.file.read_text().replace("name: worker-2,", "name: worker-9,"))
+    done = otherwise.hardway(*verb, check=False)
+
+    assert (done.returncode, "nothing was changed" in done.stderr) == (6, True), done.stderr
+    assert f"as worker-2.{ZONE}" in done.stderr
+    assert whole.lab.exec("worker-2", "hostname; systemctl is-active kubelet") == f"worker-2.{ZONE}\nactive\n"
 
 
 def test_a_node_that_kubeadm_has_reset_joins_again_by_hardway(both: tuple[Harness, Harness]) -> None:

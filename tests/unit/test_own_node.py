@@ -79,7 +79,7 @@ def kubelet_conf(cluster: Cluster, pem: bytes, *, embedded: bool) -> None:
 def joined_as(cluster: Cluster) -> tuple[int, str]:
     """The answer of the step about worker-1, the same from its guard and from its script."""
     folder = Path(cluster.paths.kubelet).parent
-    step = own_node.joined_under_this_name(cluster, cluster.node(NAME))
+    step = own_node.joined_under_this_name(cluster, cluster.node(NAME), "base-os")
     asked = bash(step.unless.script, folder, "set -u")
     assert bash(step.script, folder) == asked
     return asked
@@ -119,7 +119,7 @@ def test_nobody_is_renamed_unasked(at: Cluster, tmp_path: Path) -> None:
     """Without openssl the name of a machine that has joined is not known, so it is refused, too."""
     kubelet_conf(at, b"", embedded=False)
     (tmp_path / "etc/kubelet.conf").write_text("users:\n")
-    step = own_node.joined_under_this_name(at, at.node(NAME))
+    step = own_node.joined_under_this_name(at, at.node(NAME), "base-os")
     done = subprocess.run(
         ["/bin/bash", "-c", step.unless.script], capture_output=True, text=True, check=False, env={"PATH": "/nowhere"}
     )
@@ -128,12 +128,14 @@ def test_nobody_is_renamed_unasked(at: Cluster, tmp_path: Path) -> None:
 
 
 def test_the_name_is_asked_first_and_of_kubelets_only() -> None:
-    """Before the step that names the machine; a balancer has no kubelet."""
+    """Before the step that names the machine, and before the kubelet's flags; a balancer has no kubelet."""
     cluster = lab_cluster()
     for node in cluster.nodes:
         ids = [step.id for step in BASE_OS.steps(cluster, node)]
         assert ids[:2] == ["base-os/joined-as", "base-os/hostname"] or not node.is_kubernetes
         assert ("base-os/joined-as" in ids) == node.is_kubernetes
+    for node in cluster.kubernetes_nodes:
+        assert next(KUBELET_START.steps(cluster, node)).id == "kubelet-start/joined-as"
 
 
 CURL = """\

@@ -44,7 +44,7 @@ def named(node: Node) -> Check:
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     name = quote(node.name)
     if node.is_kubernetes:
-        yield own_node.joined_under_this_name(cluster, node)
+        yield own_node.joined_under_this_name(cluster, node, "base-os")
     yield Command(
         "base-os/hostname",
         f"set the host name to {node.name}",

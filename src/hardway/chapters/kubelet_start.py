@@ -92,6 +92,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     kubelet = cluster.paths.kubelet
     env, config = f"{kubelet}/kubeadm-flags.env", f"{kubelet}/config.yaml"
     joining = node != cluster.first_control_plane
+    yield own_node.joined_under_this_name(cluster, node, "kubelet-start")
     yield Directory("kubelet-start/directory", kubelet, 0o700, why="keys and pod volumes live below it")
     if node.is_control_plane:
         # The kubelet watches this directory from its start; one that appears later is noticed twenty seconds later.

@@ -58,10 +58,11 @@ def register_again(cluster: Cluster, node: Node) -> Command:
     )
 
 
-def joined_under_this_name(cluster: Cluster, node: Node) -> Command:
-    """Refuse a machine whose kubelet has joined under another name, before it gets the Inventory's.
+def joined_under_this_name(cluster: Cluster, node: Node, chapter: str) -> Command:
+    """Refuse a machine whose kubelet has joined under another name: of the chapters that would make it lose its own.
 
-    The name is in the certificate: the kubelet of a machine that is renamed may not speak for its Node any more.
+    One names the machine, the other writes the kubelet's flags without `--hostname-override`, and may be applied alone.
+    The name is in the certificate: under another one the kubelet may not speak for its Node any more.
     """
     conf = quote(f"{cluster.paths.kubernetes}/kubelet.conf")
     asked = (
@@ -75,16 +76,16 @@ def joined_under_this_name(cluster: Cluster, node: Node) -> Command:
         f'  if [ -n "$pem" ]; then cat "$pem"; else sed -n \'s/^ *client-certificate-data: *//p\' {conf} | base64 -d; fi |\n'
         "    openssl x509 -noout -subject -nameopt multiline\n"
         ')" || exit 0\n'
-        'name="$(sed -n \'s/^ *commonName *= *system:node://p\' <<<"$subject")"\n'
-        f'[ -n "$name" ] && [ "$name" != {quote(node.name)} ] || exit 0\n'
+        'joined="$(sed -n \'s/^ *commonName *= *system:node://p\' <<<"$subject")"\n'
+        f'[ -n "$joined" ] && [ "$joined" != {quote(node.name)} ] || exit 0\n'
         # A name without dots gets the cluster's domain in the Inventory.
-        "case \"$name\" in *.*) ways='call it so in the Inventory, or reset it and let it join anew' ;;\n"
+        "case \"$joined\" in *.*) ways='call it so in the Inventory, or reset it and let it join anew' ;;\n"
         "  *) ways='reset it and let it join anew (with kubeadm: --node-name)' ;; esac\n"
-        f'echo "its kubelet has joined as $name: $ways" >&2\n'
+        'echo "its kubelet has joined as $joined: $ways" >&2\n'
         f"exit {REFUSED}\n)\n"
     )
     return Command(
-        "base-os/joined-as",
+        f"{chapter}/joined-as",
         f"take the machine for {node.name}",
         asked,
         Check("the machine to be no Node of another name", asked),

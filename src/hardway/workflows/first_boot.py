@@ -29,6 +29,7 @@ FIRST_BOOT: tuple[Stage, ...] = tuple(stage for stage in APPLY if stage.chapter 
 """Their stages, in the order in which `apply` has them on each node."""
 
 LEFT_TO_APPLY: Mapping[str, str] = {
+    "kubelet-start/joined-as": "base-os has asked it already",
     "kubelet-start/bootstrap-kubeconfig": "it holds the node's token, which is minted when the node joins",
     "kubelet-start/register-again": "no kubelet has registered yet",
     "kubelet-start/start": "a kubelet that has no kubeconfig yet only dies and is started again",

@@ -15,11 +15,11 @@ subject="$(
   if [ -n "$pem" ]; then cat "$pem"; else sed -n 's/^ *client-certificate-data: *//p' /etc/kubernetes/kubelet.conf | base64 -d; fi |
     openssl x509 -noout -subject -nameopt multiline
 )" || exit 0
-name="$(sed -n 's/^ *commonName *= *system:node://p' <<<"$subject")"
-[ -n "$name" ] && [ "$name" != master-1.my-first-cluster.example.com ] || exit 0
-case "$name" in *.*) ways='call it so in the Inventory, or reset it and let it join anew' ;;
+joined="$(sed -n 's/^ *commonName *= *system:node://p' <<<"$subject")"
+[ -n "$joined" ] && [ "$joined" != master-1.my-first-cluster.example.com ] || exit 0
+case "$joined" in *.*) ways='call it so in the Inventory, or reset it and let it join anew' ;;
   *) ways='reset it and let it join anew (with kubeadm: --node-name)' ;; esac
-echo "its kubelet has joined as $name: $ways" >&2
+echo "its kubelet has joined as $joined: $ways" >&2
 exit 106
 )
 

@@ -10,6 +10,25 @@ set -euo pipefail
 input=/run/hardway/inputs/token-worker-1.my-first-cluster.example.com
 [ -s "$input" ] || { echo "missing: $input (see inputs.sh)" >&2; exit 1; }
 
+# kubelet-start/joined-as
+# take the machine for worker-1.my-first-cluster.example.com: a kubelet that has joined under another name would be cut off from its Node
+(
+[ -s /etc/kubernetes/kubelet.conf ] || exit 0
+command -v openssl >/dev/null ||
+  { echo 'it has joined a cluster, and without openssl nobody can tell under which name' >&2; exit 106; }
+pem="$(sed -n 's/^ *client-certificate: *//p' /etc/kubernetes/kubelet.conf)"
+subject="$(
+  if [ -n "$pem" ]; then cat "$pem"; else sed -n 's/^ *client-certificate-data: *//p' /etc/kubernetes/kubelet.conf | base64 -d; fi |
+    openssl x509 -noout -subject -nameopt multiline
+)" || exit 0
+joined="$(sed -n 's/^ *commonName *= *system:node://p' <<<"$subject")"
+[ -n "$joined" ] && [ "$joined" != worker-1.my-first-cluster.example.com ] || exit 0
+case "$joined" in *.*) ways='call it so in the Inventory, or reset it and let it join anew' ;;
+  *) ways='reset it and let it join anew (with kubeadm: --node-name)' ;; esac
+echo "its kubelet has joined as $joined: $ways" >&2
+exit 106
+)
+
 # kubelet-start/directory
 # make the directory /var/lib/kubelet: keys and pod volumes live below it
 install -d -m 0700 -o root -g root /var/lib/kubelet
