@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 from hardway.chapters import joining_ca, kubeadm_documents
 from hardway.chapters.kubelet_start import KUBELET_START
 from hardway.chapters.preflight import PREFLIGHT

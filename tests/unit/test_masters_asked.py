@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from engine_nodes import World
 
+from engine_nodes import World
 from hardway.chapters.leave import Drain
 from hardway.engine import ask, script
 from hardway.engine.ask import ask_master, has, serves
