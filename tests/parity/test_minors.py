@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from living import living
 from minors import ASKED, READ, kubeadm
 from sides import EXAMPLES, example, report
 
@@ -17,6 +18,7 @@ from hardway.parity import documents
 from hardway.parity.declared import DECLARED
 from hardway.parity.oracle import CONFIG
 from hardway.parity.report import ParityReport, compare_file
+from hardway.parity.stored.report import compare_sides
 from hardway.renderers import sandbox
 from hardway.renderers.files import file
 from hardway.versions import DEFAULT, release
@@ -181,6 +183,9 @@ def test_every_declaration_is_needed() -> None:
     """A declared difference that is none any more has to leave the list."""
     reports = [*(report(name) for name in EXAMPLES), compared(DEFAULT, V1BETA3), alone()]
 
+    # Where kubeadm puts the CA only its whole `join` tells.
+    both = living(DEFAULT, "IPv6")
+    reports.append(compare_sides(both.cluster, both.ours, both.kubeadm))
     used = {declared for report in reports for _, declared in report.declared}
     assert [one for one in DECLARED if one not in used] == []
 

@@ -29,7 +29,7 @@ def kubeconfig(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file with other content")] = False,
     ask_sudo_password: AskSudoPassword = False,
 ) -> None:
-    """Fetch admin.conf from the first master that can be reached. It opens the whole cluster: keep it private.
+    """Fetch admin.conf from the first master that has it. It opens the whole cluster: keep it private.
 
     Exits 6 when the file exists with other content.
     """
