@@ -52,7 +52,8 @@ class Setup:
 
     def cluster(self) -> Cluster:
         """Our model."""
-        model = loads(self._text("master-1", self.network + "1") + INVENTORY.format(address=self.network))
+        # Our model knows the name from the Inventory.
+        model = loads(self._text("", self.network + "1") + INVENTORY.format(address=self.network))
         present = tuple(path for path in CA_DIRECTORIES if Path(path).exists())
         return with_facts(
             model,

@@ -221,7 +221,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
     """The files of a node whose kubelet has stored a certificate of its own; which one does not matter here."""
     pem = rotated_certificate(cluster, node)
     return {
-        **below(tree, *folders_of(cluster)),
+        **below(tree, *folders_of(cluster), *sandbox.added_directories(tree)),
         str(PurePosixPath(pem).parent): Entry(Kind.DIRECTORY, 0o755),
         pem: file("certificate and key\n", 0o600),
     }
