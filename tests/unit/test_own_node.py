@@ -232,4 +232,15 @@ def test_it_is_asked_of_every_kubelet_before_it_is_started() -> None:
 
 def test_the_join_command_leaves_the_name_to_who_types_it() -> None:
     """kubeadm takes the host's name, and the Inventory's are full ones."""
-    assert f"--node-name NAME.{ZONE}" in joining.naming(lab_cluster())
+    (hint,) = joining.left_open(lab_cluster())
+
+    assert f"--node-name NAME.{ZONE}" in hint
+
+
+def test_the_join_command_says_where_it_makes_no_ca() -> None:
+    """There is no flag for caCertPath, and a worker's kubelet reads the CA in certificatesDir."""
+    cluster = lab_cluster()
+    moved = replace(cluster, paths=replace(cluster.paths, pki="/srv/pki"))
+    (_, hint) = joining.left_open(moved)
+
+    assert "caCertPath: /srv/pki/ca.crt" in hint

@@ -43,4 +43,5 @@ def join_command(
         )
     else:
         ui.data(command)
-        ui.say(joining.naming(cluster))
+        for hint in joining.left_open(cluster):
+            ui.say(hint)

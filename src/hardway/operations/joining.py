@@ -4,10 +4,13 @@ Source: kubeadm v1.30.4 `app/cmd/util/join.go`.
 """
 
 from hardway.chapters.upload_certs import upload
-from hardway.model import Cluster
+from hardway.model import Cluster, Paths
 from hardway.steps import Run, lower_all
 from hardway.steps.shell import INPUTS, heredoc, input_file, quote
 from hardway.workflows.inputs import question
+
+DEFAULT_CA = Paths().joining_ca
+"""caCertPath where nobody says another."""
 
 
 def pin(cluster: Cluster) -> str:
@@ -37,13 +40,22 @@ def join_command(cluster: Cluster, token: str, ca_pin: str, certificate_key: str
     return f"{words}--control-plane --certificate-key {quote(certificate_key)}"
 
 
-def naming(cluster: Cluster) -> str:
-    """What the command leaves to whoever types it: the name.
+def left_open(cluster: Cluster) -> tuple[str, ...]:
+    """Hints: what the command leaves to whoever types it.
 
     kubeadm calls a node as its host calls itself, which for most machines is a short name (`app/phases/kubelet/flags.go`,
-    GetNodeNameAndHostname); the Inventory gives a short name the cluster's domain.
+    GetNodeNameAndHostname); the Inventory gives a short name the cluster's domain. And it writes a worker's CA to
+    caCertPath (`app/cmd/phases/join/kubelet.go`), for which there is no flag.
     """
-    return (
+    name = (
         "hint: where `hostname` prints another name than the Inventory's full one, add"
         f" --node-name NAME.{cluster.name}.{cluster.base_domain}; by another name hardway does not know the node"
+    )
+    ca = f"{cluster.paths.pki}/ca.crt"
+    if ca == DEFAULT_CA:
+        return (name,)
+    return (
+        name,
+        f"hint: a worker's kubelet reads {ca}, and this command makes {DEFAULT_CA}: let `kubeadm join --config FILE`"
+        f" say caCertPath: {ca}, or use hardway node add",
     )
