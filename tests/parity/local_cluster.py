@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from built import binaries
+from hardway.chapters import control_plane, etcd, wait_control_plane
 from hardway.config.load import loads
 from hardway.model import Cluster, Document, Node, Paths, thaw
 from hardway.pki import catalog, kubeconfigs, sign
@@ -126,6 +129,13 @@ class Machine:
         if flag.startswith("--listen-client-urls="):
             return f"--listen-client-urls=https://{self.node.address}:2379"
         return flag.replace("//127.0.0.1:", f"//{self.node.address}:")
+
+    def serve(self) -> None:
+        """etcd and the API server of a first master, by their chapters."""
+        self.carry_out(etcd.steps(self.cluster, self.node))
+        self.start("etcd", yaml.safe_load(Path(f"{self.cluster.paths.manifests}/etcd.yaml").read_text()))
+        self.start("kube-apiserver", control_plane.kube_apiserver(self.cluster, self.node))
+        self.carry_out(wait_control_plane.steps(self.cluster, self.node))
 
     def stop(self, name: str) -> None:
         process = self.processes.pop(name)

@@ -25,7 +25,6 @@ from hardway.chapters import (
     approve_serving,
     bootstrap_token,
     control_plane,
-    etcd,
     kubelet_join,
     kubelet_wait_bootstrap,
     leave,
@@ -35,7 +34,6 @@ from hardway.chapters import (
     upload_certs,
     upload_config,
     user_manifests,
-    wait_control_plane,
 )
 from hardway.errors import REFUSED
 from hardway.model import freeze_document
@@ -56,10 +54,7 @@ def all_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     first = made["master-1"]
     cluster, node = first.cluster, first.node
     with stopping(made.values()):
-        first.carry_out(etcd.steps(cluster, node))
-        first.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-        first.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-        first.carry_out(wait_control_plane.steps(cluster, node))
+        first.serve()
         first.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
         yield made
 

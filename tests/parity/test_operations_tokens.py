@@ -5,14 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import yaml
 from local_cluster import Machine, machines, stopping
 
 from built import real_kubeadm
-from hardway.chapters import bootstrap_token, control_plane, etcd, upload_certs, wait_control_plane
+from hardway.chapters import bootstrap_token, upload_certs
 from hardway.operations import joining, requests, tokens
 from hardway.operations.tokens import Token
 from hardway.steps import Run, lower_all
@@ -30,10 +29,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine = machines(tmp_path_factory.mktemp("api"))["master-1"]
     cluster, node = machine.cluster, machine.node
     with stopping([machine]):
-        machine.carry_out(etcd.steps(cluster, node))
-        machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-        machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-        machine.carry_out(wait_control_plane.steps(cluster, node))
+        machine.serve()
         rbac = next(item for item in lower_all(bootstrap_token.steps(cluster, node)) if isinstance(item, Run))
         assert machine.bash(rbac.script).returncode == 0
         yield machine

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from local_cluster import CONFIGURATION, Machine, eventually, machines, stopping
 
-from hardway.chapters import bootstrap_token, check_expiration, control_plane, etcd, kubeconfig, wait_control_plane
+from hardway.chapters import bootstrap_token, check_expiration, control_plane, kubeconfig
 from hardway.steps import Run, lower_all
 
 pytestmark = pytest.mark.parity
@@ -30,11 +29,8 @@ def first(tmp_path: Path) -> Iterator[Machine]:
     machine = machines(tmp_path, CONFIGURATION + INVENTORY)["master-1"]
     cluster, node = machine.cluster, machine.node
     with stopping([machine]):
-        machine.carry_out(etcd.steps(cluster, node))
-        machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-        machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
+        machine.serve()
         machine.carry_out(control_plane.steps(cluster, node))
-        machine.carry_out(wait_control_plane.steps(cluster, node))
         yield machine
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from local_cluster import CONFIGURATION, Machine, eventually, machines, stopping
 
 from built import real_kubeadm
-from hardway.chapters import bootstrap_token, control_plane, etcd, token_cleanup, wait_control_plane
+from hardway.chapters import bootstrap_token, control_plane, token_cleanup
 from hardway.chapters.by_kubeadm import by_kubeadm
 from hardway.operations import tokens
 from hardway.steps import Command, Run, lower_all
@@ -54,10 +53,7 @@ def first(tmp_path: Path) -> Iterator[Machine]:
     machine = machines(tmp_path, DOCUMENTS)["master-1"]
     cluster, node = machine.cluster, machine.node
     with stopping([machine]):
-        machine.carry_out(etcd.steps(cluster, node))
-        machine.start("etcd", yaml.safe_load(Path(f"{cluster.paths.manifests}/etcd.yaml").read_text()))
-        machine.start("kube-apiserver", control_plane.kube_apiserver(cluster, node))
-        machine.carry_out(wait_control_plane.steps(cluster, node))
+        machine.serve()
         machine.start("kube-controller-manager", control_plane.kube_controller_manager(cluster, node))
         joined = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": WORKER}}
         machine.kubectl("create", "-f", "-", stdin=json.dumps(joined), user="super-admin")

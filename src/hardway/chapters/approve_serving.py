@@ -125,7 +125,7 @@ def judging(cluster: Cluster) -> str:
 
 def _missing(cluster: Cluster) -> str:
     """bash that sets $missing: the nodes whose kubelet does not serve with a certificate of the cluster yet."""
-    ca = quote(f"{cluster.paths.pki}/ca.crt")
+    ca = quote(cluster.paths.ca)
     table = "".join(f"{other.name} {other.address}\n" for other in cluster.kubernetes_nodes)
     loop = (
         "missing=''\n"

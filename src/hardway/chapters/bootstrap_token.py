@@ -100,7 +100,7 @@ def _cluster_info(cluster: Cluster) -> Command:
         }
     )
     comparable = kubeconfig.replace(f"{EMPTY}\n", "")
-    read_ca = f'ca="$(base64 -w0 {quote(f"{cluster.paths.pki}/ca.crt")})"\n'
+    read_ca = f'ca="$(base64 -w0 {quote(cluster.paths.ca)})"\n'
     return Command(
         "bootstrap-token/cluster-info",
         "publish the CA and the endpoint in ConfigMap cluster-info",

@@ -198,7 +198,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 
 
 def checks(cluster: Cluster, node: Node) -> Iterator[Check]:
-    get = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f -o /dev/null"
+    get = f"{verified_curl(quote(cluster.paths.ca))} -f -o /dev/null"
     yield Check(
         "the API server of this node to be ready",
         f"{get} {quote(f'https://{_bracketed(node.address)}:{node.bind_port}/readyz')} 2>&1\n",

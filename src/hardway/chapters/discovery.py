@@ -60,7 +60,7 @@ def verified_curl(ca: str) -> str:
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     yield from pki_directories(cluster, node)
     token, pin = f"token/{node.name}", input_file("ca-pin")
-    ca, conf = quote(f"{cluster.paths.pki}/ca.crt"), quote(f"{cluster.paths.kubernetes}/kubelet.conf")
+    ca, conf = quote(cluster.paths.ca), quote(f"{cluster.paths.kubernetes}/kubelet.conf")
     known = Check(
         "the cluster's CA to be known",
         f"[ -s {ca} ] || {{ echo 'no CA yet'; exit 1; }}\n"
@@ -88,7 +88,7 @@ def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
 
 
 def _take(cluster: Cluster) -> str:
-    target, brought = f"{cluster.paths.pki}/ca.crt", input_file("ca")
+    target, brought = cluster.paths.ca, input_file("ca")
     ca, new = quote(target), quote(f"{target}.new")
     return (
         f"if [ -s {brought} ]; then\n"
@@ -102,7 +102,7 @@ def _take(cluster: Cluster) -> str:
 
 
 def _script(cluster: Cluster, token: str) -> str:
-    target = f"{cluster.paths.pki}/ca.crt"
+    target = cluster.paths.ca
     ca, new = quote(target), quote(f"{target}.new")
     url = f"{cluster.endpoint.url}/api/v1/namespaces/kube-public/configmaps/cluster-info"
     return (

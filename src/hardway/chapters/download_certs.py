@@ -104,7 +104,7 @@ def _script(cluster: Cluster, node: Node, token: str) -> str:
         + f"url={quote(url)}\n"
         + f"deadline=$((SECONDS + {LIMIT}))\n"
         + "while :; do\n"
-        + f'  status="$({verified_curl(quote(f"{pki}/ca.crt"))} -H @"$work/auth" -o "$work/secret.json" \\\n'
+        + f'  status="$({verified_curl(quote(cluster.paths.ca))} -H @"$work/auth" -o "$work/secret.json" \\\n'
         + '    -w \'%{http_code}\' "$url" 2>"$work/log" || true)"\n'
         + '  [ "$status" != 200 ] || break\n'
         + '  if [ "$SECONDS" -ge "$deadline" ]; then\n'

@@ -18,14 +18,14 @@ from hardway.steps.shell import quote
 def path_of_copy(cluster: Cluster) -> str:
     """caCertPath; empty where that is the file in certificatesDir."""
     path = cluster.paths.joining_ca
-    return "" if path == f"{cluster.paths.pki}/ca.crt" else path
+    return "" if path == cluster.paths.ca else path
 
 
 def copied(cluster: Cluster, node: Node) -> Iterator[Step]:
     """The copy on a node that joins."""
     if not (path := path_of_copy(cluster)):
         return
-    ca, copy, new = quote(f"{cluster.paths.pki}/ca.crt"), quote(path), quote(f"{path}.new")
+    ca, copy, new = quote(cluster.paths.ca), quote(path), quote(f"{path}.new")
     conf = quote(f"{cluster.paths.kubernetes}/kubelet.conf")
     # It may be what another chapter has put there on a master, such as a file for an external etcd.
     is_ours = (
@@ -52,4 +52,4 @@ def removed(cluster: Cluster, node: Node) -> str:
     others = cluster.etcd.files if isinstance(cluster.etcd, EtcdExternal) and node.is_control_plane else ()
     if not path or path in map(clean, others):
         return ""
-    return f"! cmp -s {quote(f'{cluster.paths.pki}/ca.crt')} {quote(path)} || rm -f {quote(path)}\n"
+    return f"! cmp -s {quote(cluster.paths.ca)} {quote(path)} || rm -f {quote(path)}\n"

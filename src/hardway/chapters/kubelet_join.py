@@ -36,7 +36,7 @@ def bootstrap(cluster: Cluster, node: Node) -> Iterator[Step]:
         "trap 'rm -rf \"$work\"' EXIT\n"
         f'token="$(cat {input_file(token)})"\n'
         + _refuse_a_taken_name(cluster, node)
-        + f'ca="$(base64 -w0 {quote(cluster.paths.pki)}/ca.crt)"\n'
+        + f'ca="$(base64 -w0 {quote(cluster.paths.ca)})"\n'
         f'cat >"$work/kubeconfig" <<EOF\n{_kubeconfig(cluster, node)}EOF\n'
         # Made beside the target, then moved: half a kubeconfig is never there.
         f'install -m 0600 "$work/kubeconfig" {quote(target + ".new")}\n'
@@ -81,7 +81,7 @@ def _refuse_a_taken_name(cluster: Cluster, node: Node) -> str:
     A new token is not known to every API server at once, so a refusal is asked about again for a while.
     """
     url = quote(f"{cluster.endpoint.url}/api/v1/nodes/{node.name}")
-    ca = quote(f"{cluster.paths.pki}/ca.crt")
+    ca = quote(cluster.paths.ca)
     return (
         'printf \'Authorization: Bearer %s\' "$token" >"$work/authorization"\n'
         f"deadline=$((SECONDS + {API_LIMIT}))\n"

@@ -20,7 +20,7 @@ REGISTERING = 10
 def as_kubelet(cluster: Cluster, node: Node) -> str:
     """curl with the kubelet's own identity; workers have no other one."""
     pem = quote(rotated_certificate(cluster, node))
-    return f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f --cert {pem} --key {pem}"
+    return f"{verified_curl(quote(cluster.paths.ca))} -f --cert {pem} --key {pem}"
 
 
 def own_url(cluster: Cluster, node: Node) -> str:

@@ -166,9 +166,7 @@ def _files(cluster: Cluster, node: Node) -> Iterator[Check]:
             f"[ -e {quote(path)} ] || exit 0\n{ours(cluster, node)}echo 'it exists'\nexit 1\n",
             hint=RESET + node.host_name,
         )
-    for ca in (
-        () if node.is_control_plane else dict.fromkeys((f"{cluster.paths.pki}/ca.crt", cluster.paths.joining_ca))
-    ):
+    for ca in () if node.is_control_plane else dict.fromkeys((cluster.paths.ca, cluster.paths.joining_ca)):
         yield ask(
             f"FileAvailable-{ca.replace('/', '-')}",
             f"{ca} to be absent",

@@ -11,7 +11,7 @@ from hardway.steps.shell import quote
 
 def steps(cluster: Cluster, node: Node) -> Iterator[Step]:
     local = Endpoint(node.address, node.bind_port).url
-    get = f"{verified_curl(quote(f'{cluster.paths.pki}/ca.crt'))} -f -o /dev/null"
+    get = f"{verified_curl(quote(cluster.paths.ca))} -f -o /dev/null"
     hint = "crictl ps -a, or journalctl -u kubelet, tells which component does not run"
     yield Wait(
         "wait-control-plane/local",

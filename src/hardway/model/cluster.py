@@ -62,6 +62,11 @@ class Paths:
     """caCertPath in its shortest form: nodes that join have the CA there, too; its default does not follow `pki`."""
 
     @property
+    def ca(self) -> str:
+        """Certificate of the CA that signs for clients and the API server."""
+        return f"{self.pki}/ca.crt"
+
+    @property
     def pki_mounted(self) -> str:
         """What kubeadm mounts: it shortens paths of files, and not those of volumes."""
         return self.pki_given or self.pki

@@ -51,11 +51,10 @@ def left_open(cluster: Cluster) -> tuple[str, ...]:
         "hint: where `hostname` prints another name than the Inventory's full one, add"
         f" --node-name NAME.{cluster.name}.{cluster.base_domain}; by another name hardway does not know the node"
     )
-    ca = f"{cluster.paths.pki}/ca.crt"
-    if ca == DEFAULT_CA:
+    if cluster.paths.ca == DEFAULT_CA:
         return (name,)
     return (
         name,
-        f"hint: a worker's kubelet reads {ca}, and this command makes {DEFAULT_CA}: let `kubeadm join --config FILE`"
-        f" say caCertPath: {ca}, or use hardway node add",
+        f"hint: a worker's kubelet reads {cluster.paths.ca}, and this command makes {DEFAULT_CA}:"
+        f" let `kubeadm join --config FILE` say caCertPath: {cluster.paths.ca}, or use hardway node add",
     )

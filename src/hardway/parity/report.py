@@ -229,7 +229,7 @@ def _rotating(cluster: Cluster, node: Node, tree: Tree) -> Tree:
 
 def _trusted(cluster: Cluster, tree: Tree) -> Tree:
     """What a worker has once it believes the cluster (kubeadm `app/cmd/phases/join/kubelet.go`, WriteCert)."""
-    path = f"{cluster.paths.pki}/ca.crt"
+    path = cluster.paths.ca
     return {**sandbox.with_parents(cluster.paths.kubernetes, cluster.paths.pki), path: file(tree[path].content)}
 
 

@@ -161,7 +161,7 @@ def inputs_script(cluster: Cluster) -> str:
             if kind.mint:
                 lines.append(f"[ -s {target} ] || {_mint(kind)} >{target}")
             else:
-                lines.append(f"if [ ! -s {target} ] && [ -s {quote(cluster.paths.pki + '/ca.crt')} ]; then")
+                lines.append(f"if [ ! -s {target} ] && [ -s {quote(cluster.paths.ca)} ]; then")
                 lines.append(f"  {question(cluster, name).rstrip()} >{target}")
                 lines.append("fi")
     return "\n".join([*lines, *_asked_for(known)]) + "\n"

@@ -143,7 +143,7 @@ def _of_kubelet_conf(cluster: Cluster, node: Node, path: str, field: str, expect
     elif field == "server":
         options = words([f"--server={expected}"])
     else:
-        options = words(["--embed-certs", f"--certificate-authority={cluster.paths.pki}/ca.crt"])
+        options = words(["--embed-certs", f"--certificate-authority={cluster.paths.ca}"])
     name = f"\"$({conf} view -o 'jsonpath={{.{entry}[0].name}}')\""
     return f"{conf} {value} {name} {options} && systemctl restart kubelet"
 

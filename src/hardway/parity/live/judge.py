@@ -102,7 +102,7 @@ def _comparable(expected: Fields, there: Fields) -> Fields:
 
 def objects(judge: Judge, there: Mapping[str, Mapping[str, Any]], authority: bytes) -> Iterator[Finding]:
     """Objects of the API; `there` by `item_name`."""
-    around = Surroundings({f"{judge.cluster.paths.pki}/ca.crt": authority}, judge.moment, judge.moment)
+    around = Surroundings({judge.cluster.paths.ca: authority}, judge.moment, judge.moment)
     skipped = {chapter: items[0] for chapter, items in ADDONS.items() if not there.keys() & set(items)}
     for chapter, item in skipped.items():
         yield Finding(Grade.NOTE, CLUSTER, chapter, item, "item", "present, unless it was skipped", ABSENT)

@@ -145,7 +145,7 @@ def _id(member: Mapping[str, Any]) -> str:
 
 def authority(judge: Judge, seen: Mapping[str, SeenNode]) -> bytes:
     """The cluster's CA: the one that most masters have, or most nodes where no master was read; empty where none was seen."""
-    path = f"{judge.cluster.paths.pki}/ca.crt"
+    path = judge.cluster.paths.ca
     having = [node for node in _masters(judge, seen) if path in node.files]
     having = having or [node for node in seen.values() if path in node.files]
     # Alike may differ in their text.

@@ -62,7 +62,7 @@ def files(cluster: Cluster, node: Node, around: Surroundings) -> dict[str, Wante
             chapter = "etcd" if node == cluster.first_control_plane else "control-plane-join/etcd"
             found[path] = Wanted(chapter, pod, "etcd/local")
     else:
-        path = f"{cluster.paths.pki}/ca.crt"
+        path = cluster.paths.ca
         authority = dict(_certificate(authorities(cluster)[0]))[path]
         # kubeadm gives a worker the file of caCertPath alone, and its kubelet need not read this one.
         found[path] = Wanted("discovery", authority, "discovery", optional=_client_ca(cluster) not in ("", path))
@@ -183,7 +183,7 @@ def _kubelet_conf(cluster: Cluster, node: Node) -> Fields:
     local = cluster.release.features.kubelet_local_mode and node.is_control_plane
     fields = _file(0o600) | {
         "server": (Endpoint(node.address, node.bind_port) if local else cluster.endpoint).url,
-        "certificate-authority": f"content of {cluster.paths.pki}/ca.crt",
+        "certificate-authority": f"content of {cluster.paths.ca}",
     }
     return fields | ({"client-certificate": pem, "client-key": pem} if rotates(cluster, node) else {})
 
@@ -191,7 +191,7 @@ def _kubelet_conf(cluster: Cluster, node: Node) -> Fields:
 def _of_kubelet(cluster: Cluster, node: Node) -> Fields:
     """A certificate of the kubelet's own, with its key: the cluster has signed it for this node."""
     subject = f"CN=system:node:{node.name}, O=system:nodes"
-    return _file(0o600) | {"subject": subject, "signer": f"{cluster.paths.pki}/ca.crt", "pair": "fits"}
+    return _file(0o600) | {"subject": subject, "signer": cluster.paths.ca, "pair": "fits"}
 
 
 def objects(cluster: Cluster) -> tuple[tuple[str, Document], ...]:

@@ -49,7 +49,7 @@ def files_in_words(cluster: Cluster, node: Node, side: Side) -> dict[str, Fields
     """All files of a node; certificates that came from the first master have been made before, and are told by that."""
     made, first = side.files[node.name], side.files[cluster.first_control_plane.name]
     # What the CA is called does not depend on where a node has it: kubeadm's worker at caCertPath alone.
-    ca = f"{cluster.paths.pki}/ca.crt"
+    ca = cluster.paths.ca
     files = {ca: first.tree[ca].content, **made.around.files}
     around = replace(made.around, files=files, leaves_begin_with_ca=cluster.release.features.leaves_begin_with_ca)
     given = side.outside if made is first else {}
