@@ -130,10 +130,15 @@ class Machine:
             return f"--listen-client-urls=https://{self.node.address}:2379"
         return flag.replace("//127.0.0.1:", f"//{self.node.address}:")
 
+    def etcd_manifest(self) -> dict[str, Any]:
+        """The static pod of its member, as the chapters have written it."""
+        value: dict[str, Any] = yaml.safe_load(Path(f"{self.cluster.paths.manifests}/etcd.yaml").read_text())
+        return value
+
     def serve(self) -> None:
         """etcd and the API server of a first master, by their chapters."""
         self.carry_out(etcd.steps(self.cluster, self.node))
-        self.start("etcd", yaml.safe_load(Path(f"{self.cluster.paths.manifests}/etcd.yaml").read_text()))
+        self.start("etcd", self.etcd_manifest())
         self.start("kube-apiserver", control_plane.kube_apiserver(self.cluster, self.node))
         self.carry_out(wait_control_plane.steps(self.cluster, self.node))
 

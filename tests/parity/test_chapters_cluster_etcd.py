@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from local_cluster import Machine, eventually, machines, stopping
 
 from hardway.chapters import etcd, etcd_join
@@ -32,18 +31,13 @@ def masters(made: dict[str, Machine], monkeypatch: pytest.MonkeyPatch) -> Iterat
     try:
         with stopping(made.values()):
             first.carry_out(etcd.steps(first.cluster, first.node))
-            first.start("etcd", manifest(first))
+            first.start("etcd", first.etcd_manifest())
             eventually(lambda: not first.ask(etcd.voter(first.cluster, first.node)), 20)
             yield made
     finally:
         for machine in made.values():
             shutil.rmtree(machine.cluster.etcd.data_dir, ignore_errors=True)
             Path(f"{machine.cluster.paths.manifests}/etcd.yaml").unlink(missing_ok=True)
-
-
-def manifest(machine: Machine) -> dict[str, object]:
-    value: dict[str, object] = yaml.safe_load(Path(f"{machine.cluster.paths.manifests}/etcd.yaml").read_text())
-    return value
 
 
 def flag(machine: Machine, name: str) -> str:
@@ -57,7 +51,7 @@ def kubelet(machine: Machine) -> threading.Thread:
 
     def watch() -> None:
         eventually(Path(f"{machine.cluster.paths.manifests}/etcd.yaml").exists, 20)
-        machine.start("etcd", manifest(machine))
+        machine.start("etcd", machine.etcd_manifest())
 
     thread = threading.Thread(target=watch)
     thread.start()
