@@ -95,6 +95,8 @@ class Features:
     """Fields of KubeProxyConfiguration that kube-proxy of 1.29 did not know."""
     pod_fields: frozenset[str] = frozenset()
     """Fields of pods and what is in them that not all minors know."""
+    empty_host_alias_written: bool = True
+    """One of a pod's hostAliases without an address says `ip: ""`; else its address is left out."""
     patch_targets: tuple[str, ...] = (
         "etcd",
         "kube-apiserver",
@@ -129,6 +131,7 @@ V1_29 = Features(
     authorization_mode_stored=True,
     startup_timeout_of="all masters",
     pod_fields=frozenset({"PodResourceClaim.source"}),
+    empty_host_alias_written=False,
     logging_text_options=False,
 )
 
@@ -140,6 +143,7 @@ V1_30 = replace(
     kubelet_fields=frozenset({"podLogsDir", "containerLogMaxWorkers", "containerLogMonitorInterval"}),
     pod_fields=V1_29.pod_fields
     | {"PodSecurityContext.appArmorProfile", "SecurityContext.appArmorProfile", "VolumeMount.recursiveReadOnly"},
+    empty_host_alias_written=True,
     logging_text_options=True,
 )
 

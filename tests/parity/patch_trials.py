@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from hardway.chapters import control_plane, etcd, kubelet_start
 from hardway.config import InvalidConfiguration, loads
 from hardway.lab.binaries import ensure_kubernetes
@@ -68,6 +70,8 @@ STRICTER = re.compile(
 )
 """What only we refuse: fields that kubeadm passes over or that stop the kubelet, members that do not exist, and what
 comes out another way each time, because Go walks through a map in any order."""
+UNKNOWN_FIELD = re.compile(r"(?:^|: )(\S+): unknown field `(\S+?)`")
+"""The place and the name of a field that we do not know."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,20 @@ def _is_meant(trial: Trial, mine: Outcome, theirs: Outcome) -> bool:
         return False
     if found[0].startswith("unknown field"):
         # It was passed over; the kubelet's configuration is not decoded, so the kubelet meets it.
-        field = mine.said[found.end() :].partition("`")[0]
-        return (field in theirs.text) is (trial.target == "kubeletconfiguration")
+        unknown = UNKNOWN_FIELD.search(mine.said)
+        assert unknown, mine.said
+        place, field = unknown.groups()
+        written = field in _fields(yaml.safe_load(theirs.text), place.removesuffix(field))
+        return written is (trial.target == "kubeletconfiguration")
     # Of a Pod kubeadm decodes each field, of the kubelet's configuration none.
     return found[0] != ": must be " or trial.target == "kubeletconfiguration"
+
+
+def _fields(value: Any, place: str) -> Any:
+    """What is at a place such as `spec.volumes[0].`: the fields there, none where there is no such place."""
+    for part in re.findall(r"[^.[\]]+", place):
+        try:
+            value = value[int(part) if isinstance(value, list) else part]
+        except (KeyError, IndexError, TypeError):
+            return ()
+    return value or ()

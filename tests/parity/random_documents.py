@@ -1,5 +1,6 @@
-"""Random documents, drawn from the tables that say which fields there are."""
+"""Documents made from the tables that say which fields there are: random ones, and ones with every field."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -106,3 +107,18 @@ def document(table: Struct) -> st.SearchStrategy[dict[str, Any]]:
     return st.lists(st.sampled_from(sorted(fields)), max_size=8, unique=True).flatmap(
         lambda chosen: st.fixed_dictionaries({name: fields[name] for name in chosen})
     )
+
+
+def every_field(table: Struct, scalar: Callable[[str], Any]) -> dict[str, Any]:
+    """A document with each field of each type below it; lists and maps have one item."""
+
+    def item(kind: str) -> Any:
+        if kind in SCALARS:
+            return scalar(kind)
+        if kind[0] == "[":
+            return [item(kind[1:-1])]
+        if kind[0] == "{":
+            return {"a": item(kind[1:-1])}
+        return every_field(table.inner[kind], scalar)
+
+    return {name: item(field.type) for name, field in table.fields.items()}

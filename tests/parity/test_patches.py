@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from minors import ASKED, kubeadm
 from patch_trials import STRICTER, Trial, differences, kubeadms, one_file, ours
 from patches_of_users import FILES, USUAL
-from random_documents import document
+from random_documents import document, every_field
 
+from hardway.gotypes.structs import SCALARS
 from hardway.kinds import pods
 from hardway.parity.report import compare_file
 from hardway.patches.names import KINDS, parse
@@ -58,8 +59,9 @@ WRITTEN = [
     Trial("etcd", {"etcd10.yaml": "metadata: {labels: {a: '10'}}", "etcd9.yaml": "metadata: {labels: {a: '9'}}"}),
     Trial("kubeletconfiguration", {"kubeletconfiguration+merge.yaml": "$setElementOrder/clusterDNS: [10.96.0.10]\n"}),
     Trial("etcd", {"etcd/etcd.yaml": "metadata: {labels: {a: '1'}}", "etcd.yaml": "metadata: {labels: {a: '2'}}"}),
+    Trial("etcd", {"etcd+json.yaml": "[{op: add, path: /spec/volumes/0, value: {memory: 1Gi}}]\n"}),
 ]  # fmt: skip
-"""How files are named, ordered, split and read."""
+"""How files are named, ordered, split and read, and fields that are passed over."""
 
 
 def reordered(order: str, items: str) -> Trial:
@@ -144,6 +146,23 @@ def test_every_field_is_written_as_go_writes_it(version: str, data: st.DataObjec
     drawn = data.draw(st.lists(st.tuples(kinds, spec), min_size=15, max_size=20))
 
     assert differences(version, [one_file("kube-scheduler", kind, [{"spec": value}]) for kind, value in drawn]) == []
+
+
+@pytest.mark.parametrize("version", ASKED)
+def test_every_field_when_it_is_empty(version: str) -> None:
+    """Of each type that a Pod consists of: what is written of zeros, of nothing, and of structs without fields."""
+    tables = pods.types(release(version).features)
+    zeros = every_field(tables["PodSpec"], lambda kind: None if kind == "time" else SCALARS[kind].zero)
+    nothing = every_field(tables["PodSpec"], lambda kind: None)
+    bare = {
+        name: [{}] if field.type.startswith("[") else {}
+        for name, field in tables["PodSpec"].fields.items()
+        if field.type.strip("[]") in tables
+    }
+    trials = [one_file("kube-scheduler", "merge", [{"spec": spec}]) for spec in (zeros, nothing, bare)]
+
+    assert differences(version, trials) == []
+    assert all(ours(version, trial).text for trial in trials)
 
 
 def test_what_only_we_refuse_is_told() -> None:

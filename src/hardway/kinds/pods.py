@@ -4,6 +4,7 @@ Source: k8s.io/api `core/v1/types.go` and `apps/v1/types.go`, apimachinery `meta
 the words of `gotypes.structs`. Left out: status and managedFields, which only servers write.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -206,9 +207,15 @@ def types(features: Features) -> dict[str, Struct]:
         fields = struct(text).fields
         unknown = {field for field in fields if f"{name}.{field}" in ADDED - features.pod_fields}
         found[name] = Struct({field: kind for field, kind in fields.items() if field not in unknown}, found)
-    if not features.empty_values_written:
-        metadata = found["ObjectMeta"].fields
-        found["ObjectMeta"] = Struct(
-            {**metadata, "creationTimestamp": replace(metadata["creationTimestamp"], always=False)}, found
-        )
+    for name, field in _left_out(features):
+        fields = found[name].fields
+        found[name] = Struct({**fields, field: replace(fields[field], always=False)}, found)
     return found
+
+
+def _left_out(features: Features) -> Iterator[tuple[str, str]]:
+    """Type and field of what a minor leaves out when it is empty, and others always write."""
+    if not features.empty_values_written:
+        yield "ObjectMeta", "creationTimestamp"
+    if not features.empty_host_alias_written:
+        yield "HostAlias", "ip"
