@@ -12,6 +12,8 @@ import yaml
 
 from hardway.chapters import control_plane, etcd, kubelet_start
 from hardway.config import InvalidConfiguration, loads
+from hardway.gotypes.structs import UNKNOWN, wrong
+from hardway.kinds import kubelet, pods
 from hardway.lab.binaries import ensure_kubernetes
 from hardway.model import Cluster
 from hardway.parity import documents
@@ -70,8 +72,6 @@ STRICTER = re.compile(
 )
 """What only we refuse: fields that kubeadm passes over or that stop the kubelet, members that do not exist, and what
 comes out another way each time, because Go walks through a map in any order."""
-UNKNOWN_FIELD = re.compile(r"(?:^|: )(\S+): unknown field `(\S+?)`")
-"""The place and the name of a field that we do not know."""
 
 
 @dataclass(frozen=True)
@@ -158,33 +158,28 @@ def differences(version: str, trials: Sequence[Trial]) -> list[str]:
     found = []
     for trial, theirs in zip(trials, kubeadms(version, trials), strict=True):
         mine = ours(version, trial)
-        if mine.text == theirs.text or (mine.text is None and _is_meant(trial, mine, theirs)):
+        if mine.text == theirs.text or (mine.text is None and _is_meant(version, trial, mine, theirs)):
             continue
         found.append(f"{trial}\nhardway: {mine.text or mine.said}\nkubeadm: {theirs.text or theirs.said}")
     return found
 
 
-def _is_meant(trial: Trial, mine: Outcome, theirs: Outcome) -> bool:
+def _is_meant(version: str, trial: Trial, mine: Outcome, theirs: Outcome) -> bool:
     """Only we refuse it, for a known reason, and kubeadm's file bears that reason out."""
     found = STRICTER.search(mine.said)
     if not found or theirs.text is None:
         return False
-    if found[0].startswith("unknown field"):
+    if found[0].startswith(UNKNOWN):
         # It was passed over; the kubelet's configuration is not decoded, so the kubelet meets it.
-        unknown = UNKNOWN_FIELD.search(mine.said)
-        assert unknown, mine.said
-        place, field = unknown.groups()
-        written = field in _fields(yaml.safe_load(theirs.text), place.removesuffix(field))
+        field = mine.said[found.end() :].partition("`")[0]
+        written = any(message == f"{found[0]}{field}`" for message in _wrong(version, trial.target, theirs.text))
         return written is (trial.target == "kubeletconfiguration")
     # Of a Pod kubeadm decodes each field, of the kubelet's configuration none.
     return found[0] != ": must be " or trial.target == "kubeletconfiguration"
 
 
-def _fields(value: Any, place: str) -> Any:
-    """What is at a place such as `spec.volumes[0].`: the fields there, none where there is no such place."""
-    for part in re.findall(r"[^.[\]]+", place):
-        try:
-            value = value[int(part) if isinstance(value, list) else part]
-        except (KeyError, IndexError, TypeError):
-            return ()
-    return value or ()
+def _wrong(version: str, target: str, text: str) -> list[str]:
+    """What does not fit in a file that kubeadm has written, by the tables of its version."""
+    features = release(version).features
+    table = kubelet.fields(features) if target == "kubeletconfiguration" else pods.types(features)["Pod"]
+    return [message for _, message, _ in wrong(table, yaml.safe_load(text))]
